@@ -20,7 +20,7 @@ const FOLLOW_EVERY_MS = 1_000;
 /** The service counts the backlog at most every 5 s. */
 const BACKLOG_POLL_MS = 10_000;
 
-/** Keeps orders and drivers of an endless city to its clock, which starts at 0 with the run. */
+/** Sets the order rate and the drivers' duty of an endless city. Its clock starts at 0 with the run. */
 export class Balance {
   private readonly startedAt = Date.now();
   /** Orders without a driver, as last counted by the service; null: not counted yet. */
@@ -28,10 +28,10 @@ export class Balance {
 
   constructor(private readonly deps: BalanceDeps) {}
 
-  /** The mean pause until the next order, as the city is now; Infinity: none for now. */
+  /** The mean pause until the next order at the current rate. Infinity: no orders for now. */
   readonly everyMs = (): number => {
     const { demand, speed, roster } = this.deps;
-    // An earlier run may have left a backlog: nothing is ordered before it was counted.
+    // An earlier run may have left a backlog, so no order comes before the first count.
     if (this.waiting === null) return Infinity;
     const { clockMs, waiting } = this;
     return (
@@ -55,7 +55,7 @@ export class Balance {
     );
   }
 
-  /** Counts the orders that wait, until the signal. While the service is away the last count holds. */
+  /** Counts the waiting orders until the signal. The last count holds while the service is away. */
   async watchBacklog(signal: AbortSignal): Promise<void> {
     const { support, cityId, log } = this.deps;
     const readBacklog = async (): Promise<void> => {
@@ -71,7 +71,7 @@ export class Balance {
     while (await pause(BACKLOG_POLL_MS, signal));
   }
 
-  /** How the city is now, for people. */
+  /** The state of the city, as a log line. */
   progress(): string {
     const { demand, drivers } = this.deps;
     const phase = demand === 'rush' ? 'a bad evening' : phaseAt(this.clockMs);

@@ -1,7 +1,7 @@
 import type { Point } from '../../domain/geo/places';
 import type { VehicleKind } from '../../domain/driver/vehicles';
 
-/** The city that `npm start` plays: invented shops and people in three true parts of Amsterdam. */
+/** The city that `npm start` plays: invented shops and people in three real districts of Amsterdam. */
 export const DEMO_CITY = {
   cityId: 'amsterdam',
   name: 'Amsterdam',
@@ -126,12 +126,12 @@ const FIRST_NAMES = [
   'Tess',
 ];
 const LETTERS = 'ABCDEFGHJKLMNOPRSTVWZ';
-/** Mostly bicycles, as it should be. */
+/** Mostly bicycles. */
 const VEHICLES: readonly VehicleKind[] = ['BICYCLE', 'BICYCLE', 'MOPED', 'BICYCLE', 'CAR', 'BICYCLE', 'VAN'];
-/** Every so manyth driver still has the app of v1. */
+/** One driver in this many still has the v1 app. */
 const V1_EVERY = 6;
 
-/** The nth driver of the demo, 0 first; the same one in every run. */
+/** The nth driver of the demo, counted from 0. Every run has the same drivers. */
 export function demoDriver(index: number): DemoDriver {
   const first = FIRST_NAMES[index % FIRST_NAMES.length] ?? 'Driver';
   const letter = LETTERS[(index + 8 * Math.floor(index / FIRST_NAMES.length)) % LETTERS.length] ?? 'X';

@@ -1,9 +1,9 @@
 /**
- * How many orders the demo city gets: as many as the drivers on duty can carry, less in a lull, nearly all of
- * it in a rush. Pure: the same clock, drivers and backlog always give the same rate.
+ * The order rate of the demo city. It is a share of what the drivers on duty can carry: small in a lull,
+ * close to 1 in a rush. Pure: the same clock, drivers and backlog give the same rate.
  */
 
-/** `balanced`: orders follow the drivers. `rush`: a bad evening, with more orders than anybody can carry. */
+/** `balanced`: orders follow the drivers. `rush`: more orders than the drivers can carry. */
 export type Demand = 'balanced' | 'rush';
 
 export type Phase = 'calm' | 'rush' | 'lull';
@@ -17,20 +17,20 @@ const HOUR: readonly { phase: Phase; untilMinute: number }[] = [
   { phase: 'calm', untilMinute: 60 },
 ];
 
-/** The share of what the drivers on duty can carry that is ordered. */
+/** Orders as a share of what the drivers on duty can carry. */
 export const UTILISATION: Readonly<Record<Phase, number>> = { calm: 0.6, rush: 0.9, lull: 0.3 };
 
-/** Orders for each one that could be carried, on a bad evening. */
+/** The same share with `rush`. */
 export const RUSH_UTILISATION = 3;
 
 /**
- * One delivery of a busy driver: rides, waiting for the goods and two handovers take city time, which the
- * speed of the demo shortens; looking at offers, and offers that lapse, take the service's own time.
+ * The time of one delivery by a busy driver. Rides, the wait for the goods and two handovers take city time,
+ * and the speed of the demo shortens it. Reading offers and expired offers take the service's own time.
  */
 const CITY_SECONDS_PER_DELIVERY = 1_700;
 const OFFER_SECONDS_PER_DELIVERY = 6;
 
-/** Orders that may wait for each driver on duty before the shops hold back. */
+/** Waiting orders for each driver on duty above which the shops order less. */
 const WAITING_PER_DRIVER = 0.5;
 const FEWEST_WAITING = 2;
 
@@ -41,7 +41,7 @@ export type CityState = {
   /** Since the run began, in ms. */
   clockMs: number;
   driversOnDuty: number;
-  /** Orders without a driver, those of earlier runs included. */
+  /** Orders without a driver, including those of earlier runs. */
   waiting: number;
 };
 
@@ -51,17 +51,17 @@ export function phaseAt(clockMs: number): Phase {
   return HOUR.find(({ untilMinute }) => minute < untilMinute)?.phase ?? 'calm';
 }
 
-/** What one driver delivers in an hour of real time without a pause. @param speed of the demo, > 0 */
+/** Deliveries of one driver in an hour of real time without a pause. @param speed of the demo, > 0 */
 export function deliveriesPerDriverHour(speed: number): number {
   return 3_600 / (CITY_SECONDS_PER_DELIVERY / speed + OFFER_SECONDS_PER_DELIVERY);
 }
 
-/** How many orders may wait before the shops hold back. */
+/** The number of waiting orders above which the shops order less. */
 export function waitingBound(driversOnDuty: number): number {
   return Math.max(FEWEST_WAITING, driversOnDuty * WAITING_PER_DRIVER);
 }
 
-/** @returns orders an hour of real time; 0: none for now */
+/** @returns orders per hour of real time; 0: none for now */
 export function ordersPerHour(
   demand: Demand,
   { clockMs, driversOnDuty, waiting }: CityState,
@@ -76,7 +76,7 @@ export function ordersPerHour(
   }
 }
 
-/** 1 up to the bound, then less and less, and 0 from twice the bound on. */
+/** 1 up to the bound, then falling to 0 at twice the bound. */
 function restraint(waiting: number, bound: number): number {
   return Math.min(1, Math.max(0, 2 - waiting / bound));
 }

@@ -7,7 +7,7 @@ import type { Random } from '../kit/random';
 
 export type DemoDeps = { world: DemoWorld; random: Random; log: (line: string) => void };
 
-/** The demo city at work: its drivers from now until the signal, its orders by the plan. */
+/** Runs the demo city: its drivers until the signal, its orders by the plan. */
 export class Demo {
   readonly orders: OrderFlow;
 
@@ -26,7 +26,7 @@ export class Demo {
     );
   }
 
-  /** @returns when the drivers have stopped */
+  /** Resolves when the drivers have stopped. */
   startDrivers(signal: AbortSignal): Promise<unknown> {
     return Promise.all(
       this.deps.world.drivers.map((driver) =>
@@ -40,7 +40,7 @@ export class Demo {
     while (await pause(everyMs, signal)) this.deps.log(this.progress());
   }
 
-  /** Drops records that only a judged run needs, so that memory stays bounded. */
+  /** Drops the records that only a judged run needs. Memory stays bounded. */
   async keepDroppingHistory(everyMs: number, signal: AbortSignal): Promise<void> {
     const { ledger, offerArrivals, offerObservations, drivers } = this.deps.world;
     while (await pause(everyMs, signal)) {
@@ -69,8 +69,8 @@ export class Demo {
 }
 
 /**
- * Waits until all that was placed has ended.
- * @returns false where `deadlineAt` (epoch ms) or the signal came first
+ * Waits until all placed orders have ended.
+ * @returns false if `deadlineAt` (epoch ms) or the signal came first
  */
 export async function untilAllEnded(
   inspection: Inspection,
@@ -84,12 +84,12 @@ export async function untilAllEnded(
 }
 
 /**
- * The service promises that map, workflows and drivers agree with the record within a second in normal work,
- * and within a minute after a crash.
+ * The service promises that the map, workflows and drivers match the record within a second in normal
+ * operation, and within a minute after a crash.
  */
 const SETTLED_WITHIN_MS = 60_000;
 
-/** What the run came to, as soon as all agree, or after a minute of disagreement. */
+/** The result of the run, taken as soon as all of them match, or after a minute without a match. */
 export async function settledFigures({
   world,
   inspection,

@@ -1,17 +1,18 @@
 /**
  * Plays the demo city on a running service.
- *   (no arguments)                 until it is stopped, as `npm start` does: orders follow the drivers
- *   --rush                         the same on a bad evening: three times more orders than can be carried
- *   --deliveries N [--exit]        places N orders; with --exit it ends when all have ended, and judges the
- * run
+ *   (no arguments)                 runs until stopped, as in `npm start`; orders follow the drivers
+ *   --rush                         the same with three times more orders than the drivers can carry
+ *   --deliveries N [--exit]        places N orders; --exit stops when all have ended, and judges the run
  *   --drivers N --seed TEXT --speed X
- *   --every SECONDS                orders at this mean pause, whatever the drivers do
+ *   --every SECONDS                orders at this mean pause, independent of the drivers
  *   --hostile                      with --deliveries and --exit: starts worker and API itself; drivers
- * vanish, offers lapse, ops work the queue and throw each kill-switch
- *   --harm worker,api,redis [--harm-every SECONDS]   with --exit: starts worker and API itself, and in turns
- * kills them in mid-offer, or flushes Redis Progress goes to stderr. With --exit figures go to stdout, the
- * last line of it being one JSON object. Exit code: 0 = all ended and every promise was kept (and every goal
- * of a hostile evening), 1 = not so, 2 = wrong arguments or settings.
+ *                                  vanish, offers expire, ops work the queue and throw each kill switch
+ *   --harm worker,api,redis [--harm-every SECONDS]
+ *                                  with --exit: starts worker and API itself; in turn kills them during an
+ *                                  offer, or flushes Redis
+ * Progress goes to stderr. With --exit, figures go to stdout, and the last line is one JSON object.
+ * Exit code: 0 = all orders ended, and every promise and every goal of a hostile run was met;
+ * 1 = something failed; 2 = wrong arguments or settings.
  */
 import { readOptions, type Options } from './options';
 import type { CheckerOptions } from '../../reliability/checker/checker';
@@ -91,7 +92,7 @@ function conclude({ figures, problems }: JudgedRun): number {
   return problems.length === 0 ? 0 : 1;
 }
 
-/** A line a figure, for people. */
+/** The figures as text, one per line. */
 function wordsOf(figures: JudgedRun['figures']): string {
   return Object.entries(figures)
     .map(

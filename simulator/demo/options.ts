@@ -5,9 +5,9 @@ import type { DemoOptions } from './run';
 import { type Harm, HARMS } from '../../reliability/hostile/harm';
 import { FAR_ORDERS } from '../../reliability/hostile/settings';
 
-/** What the demo was asked for on the command line. */
+/** The command-line options of the demo. */
 export type Options = DemoOptions & {
-  /** What an endless city is asked to carry; null: orders come at `everyMs`. */
+  /** The demand of an endless city. null: orders come at `everyMs`. */
   demand: Demand | null;
   exit: boolean;
   harms: readonly Harm[];
@@ -29,8 +29,8 @@ const ARGUMENTS = {
 } as const;
 
 /**
- * What holds where nothing else is said: a city to look at, one that is soon over, and a bad evening, in
- * which enough drivers must be left when some vanish.
+ * Defaults of an endless city to watch, a short judged run and a hostile run. A hostile run needs more
+ * drivers because some vanish.
  */
 const DEFAULTS = {
   endless: { drivers: '12', speed: '20', every: '4' },
@@ -38,22 +38,22 @@ const DEFAULTS = {
   hostile: { drivers: '20', speed: '120', every: '3' },
 } as const;
 
-/** Orders that a bad evening needs, for every switch to find what it can be tried on. */
+/** The fewest orders of a hostile run. Every kill switch needs orders to act on. */
 const HOSTILE_ORDERS = 40;
 
-/** @throws UsageError, or a TypeError of parseArgs, that says what is wrong */
+/** @throws UsageError, or a TypeError of parseArgs; the message names the problem */
 export function readOptions(args: string[]): Options {
   const { values } = parseArgs({ args, strict: true, options: ARGUMENTS });
   if (values.exit && values.deliveries === undefined)
-    throw new UsageError('--exit needs --deliveries: otherwise it never ends');
+    throw new UsageError('--exit needs --deliveries: otherwise the run never ends');
   if (values.harm !== undefined && !values.exit)
-    throw new UsageError('--harm needs --exit: it is there to be judged');
+    throw new UsageError('--harm needs --exit: only a judged run has harms');
   if (values.hostile && !values.exit)
-    throw new UsageError('--hostile needs --deliveries and --exit: it is there to be judged');
+    throw new UsageError('--hostile needs --deliveries and --exit: only a judged run is hostile');
   if (values.hostile && values.harm !== undefined)
     throw new UsageError('--hostile and --harm exclude each other');
   if (values.rush && (values.deliveries !== undefined || values.every !== undefined))
-    throw new UsageError('--rush sets the orders itself: it goes with neither --deliveries nor --every');
+    throw new UsageError('--rush sets the orders itself: use it without --deliveries and --every');
   const otherwise =
     DEFAULTS[values.hostile ? 'hostile' : values.deliveries === undefined ? 'endless' : 'judged'];
   const fewest = values.hostile ? HOSTILE_ORDERS + FAR_ORDERS : 1;
@@ -75,7 +75,7 @@ export function readOptions(args: string[]): Options {
   };
 }
 
-/** With a number of orders, or a pause between them, that is the plan. */
+/** `--deliveries` and `--every` set the plan themselves, so there is no demand. */
 function demandOf({
   rush,
   deliveries,

@@ -8,16 +8,16 @@ import { pause } from '../kit/pause';
 import { DEMO_ODDS } from '../people/driver';
 import { rosterOf } from '../people/roster';
 
-/** `demand`: orders follow the drivers, who work by a roster; null: orders come at `everyMs`. */
+/** `demand`: drivers work by a roster, and orders follow the drivers. null: orders come at `everyMs`. */
 export type PlayOptions = DemoOptions & { demand: Demand | null };
 
 type Log = (line: string) => void;
 
 const FORGET_EVERY_MS = 10 * 60_000;
-/** Whoever works by a roster rests when the roster says so. */
+/** With a roster, drivers take breaks only when the roster says so. */
 const ROSTER_ODDS = { ...DEMO_ODDS, breakAfterJob: 0 };
 
-/** Until the signal; what is in hand then is gone on with at the next start. */
+/** Plays until the signal. The next start continues the deliveries in hand. */
 export async function playDemo(
   settings: SimulatorSettings,
   options: PlayOptions,
@@ -60,7 +60,7 @@ async function logProgress(
     log(balance ? `${balance.progress()}; ${demo.progress()}` : demo.progress());
 }
 
-/** A service that was away for longer than a shop's patience gets orders again when it is back. */
+/** Orders resume after a long outage of the service, too. */
 async function keepOrdering(demo: Demo, log: Log, signal: AbortSignal): Promise<void> {
   const failed = async (error: unknown): Promise<boolean> => {
     if (!signal.aborted) log(`an order could not be placed: ${String(error)}`);

@@ -9,7 +9,7 @@ import type { Inspection } from '../kit/inspection';
 import { type Random, randomFrom } from '../kit/random';
 import type { OrderPlan } from '../people/orders';
 
-/** `deliveries` null = without end. `everyMs`: mean pause between two orders. */
+/** `deliveries` null: endless. `everyMs`: mean pause between two orders. */
 export type DemoOptions = {
   deliveries: number | null;
   drivers: number;
@@ -19,9 +19,9 @@ export type DemoOptions = {
 };
 
 export const PROGRESS_EVERY_MS = 10_000;
-/** A service that is killed and started again is waited for. */
+/** Long enough for a killed service to start again. */
 const RETRY_FOR_MS = 10 * 60_000;
-/** After the last order was placed. */
+/** Counted from the last placed order. */
 const ALL_ENDED_WITHIN_MS = 10 * 60_000;
 const CANCEL_ODDS = 0.04;
 
@@ -30,7 +30,7 @@ export type Ready = { demo: Demo; world: DemoWorld; connections: Connections };
 
 export type CitySetUp = { world: DemoWorld; connections: Connections; random: Random };
 
-/** Connects and sets the city up; nobody works yet. */
+/** Connects and sets up the city. No driver works yet. */
 export async function setUpDemo(
   settings: SimulatorSettings,
   { drivers, seed, speed }: DemoOptions,
@@ -45,7 +45,7 @@ export async function setUpDemo(
   return { world, connections, random };
 }
 
-/** @param everyMs in place of that of the options */
+/** @param everyMs overrides the `everyMs` of the options */
 export function orderPlanOf(
   { deliveries, speed, everyMs: steadyMs }: DemoOptions,
   everyMs: OrderPlan['everyMs'] = steadyMs,
@@ -54,30 +54,31 @@ export function orderPlanOf(
   return { everyMs, count: deliveries, cancelOdds: CANCEL_ODDS, speed, run };
 }
 
-/** What a judged run came to; `problems` empty = all ended and every promise was kept. */
+/** The result of a judged run. Empty `problems`: all orders ended and every promise was kept. */
 export type JudgedRun = { figures: Record<string, number | string | null>; problems: string[] };
 
-/** What a judged run has beside orders and drivers. */
+/** Extra parts of a judged run. */
 export type Beside = {
   /**
-   * By which settings of the service its invariants are checked, each second and at the end; left out: only
-   * what was acknowledged is.
+   * The service's settings for the invariant check, which runs each second and at the end. Left out: the run
+   * checks only acknowledged results.
    */
   check?: CheckerOptions;
   fleetBehaviour?: DemoWorldOptions['fleetBehaviour'];
   /**
-   * Begun with the drivers, and waited for once all orders are placed; the signal comes when the drivers go
-   * home.
+   * Starts with the drivers. The run awaits it after the last placed order. The signal comes when the drivers
+   * go home.
    */
   during?: (run: Ready, signal: AbortSignal) => Promise<void>;
-  /** Waited for before the record is judged. */
+  /** The run awaits this before it judges the record. */
   allEnded?: () => Promise<void>;
-  /** What else the record says. */
+  /** Further problems in the record. */
   judge?: (run: Ready) => Promise<JudgedRun>;
 };
 
 /**
- * Plays so many deliveries, waits until all have ended, and holds the record against what was acknowledged.
+ * Plays the given number of deliveries, waits until all have ended, and compares the record with what was
+ * acknowledged.
  */
 export async function judgeDemo(
   settings: InspectorSettings,

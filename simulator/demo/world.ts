@@ -18,7 +18,7 @@ import { Ledger, type OfferObservation } from '../people/ledger';
 import { pointIn } from '../people/orders';
 import { dealer, type Random } from '../kit/random';
 
-/** The demo city, set up and ready to play. */
+/** The demo city after setup. */
 export type DemoWorld = {
   driverIds: readonly string[];
   drivers: readonly SimulatedDriver[];
@@ -27,7 +27,7 @@ export type DemoWorld = {
   latencies: Latencies;
   offerArrivals: OfferArrivals;
   offerObservations: OfferObservation[];
-  /** Sends everybody home. */
+  /** Ends the shifts of all drivers. */
   endShifts(): Promise<void>;
 };
 
@@ -37,15 +37,15 @@ export type DemoWorldOptions = {
   speed: number;
   random: Random;
   log: (line: string) => void;
-  /** What drivers answer, where no `fleetBehaviour` says otherwise. */
+  /** The odds of the drivers' answers without a `fleetBehaviour`. */
   odds?: Odds;
   fleetBehaviour?: FleetBehaviour;
   skew?: ClockSkew;
 };
 
 /**
- * How the drivers differ from those of the ordinary demo. What they answer, and what becomes of those who
- * accept, is dealt to all of them from packs.
+ * How the drivers differ from those of the ordinary demo. Their answers, and what happens after an accept,
+ * are dealt from packs that all drivers share.
  */
 export type FleetBehaviour = {
   odds: Pick<Odds, 'breakAfterJob' | 'failAtDoor'>;
@@ -55,16 +55,16 @@ export type FleetBehaviour = {
   awayMs: { min: number; max: number };
 };
 
-/** Every so manyth driver has a device whose clock is up to so far off, ahead or behind. */
+/** One device in this many has a wrong clock, ahead or behind by up to `mostMs`. */
 export type ClockSkew = { every: number; mostMs: number };
 
 export const THINK_MS = { min: 200, max: 1_500 };
-/** So that a second start finds the same drivers. */
+/** A fixed namespace: a second start finds the same drivers. */
 const DRIVER_IDS = '6f1dd4c5-0f5e-5c7f-9d3b-7a3c7c1c4b1a';
 
 /**
- * Sets the city up by the API, as ops would; what is there already stays as it is.
- * @throws UnexpectedRefusal where the API refuses
+ * Sets up the city through the API, as ops would. Existing data stays as it is.
+ * @throws UnexpectedRefusal if the API refuses
  */
 export async function buildDemoWorld({
   connections,

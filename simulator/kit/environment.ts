@@ -2,12 +2,11 @@ import { z } from 'zod';
 import { SettingsError } from '../../settings';
 import type { TokenSettings } from '../client/tokens';
 
-/** Where the running system is, as the start scripts say it. */
+/** The address and keys of the running system, as the start scripts set them. */
 export type SimulatorSettings = { apiUrl: string; tokens: TokenSettings };
 
 /**
- * The same with the parts behind the API, for those who check what it says, or start its processes
- * themselves.
+ * The same with the servers behind the API, for programs that check its answers or start its processes.
  */
 export type InspectorSettings = SimulatorSettings & { databaseUrl: string; redisUrl: string };
 

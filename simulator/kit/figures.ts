@@ -4,23 +4,23 @@ import { medianOf, percentileOf } from '../client/latencies';
 import { lostAcknowledgements, type Acknowledged } from '../people/ledger';
 import type { RecordedDelivery, RecordedDriver } from './record';
 
-/** All that was seen of a run, from both sides. */
+/** All evidence of a run: from the clients and from the service. */
 export type RunEvidence = {
   acknowledged: readonly Acknowledged[];
   deliveries: readonly RecordedDelivery[];
   drivers: readonly RecordedDriver[];
   /** Ids on the live map. */
   onMap: readonly string[];
-  /** When each order was sent, and each offer came to its driver; epoch ms by id. */
+  /** When each order was sent, and when each offer reached its driver; epoch ms by id. */
   sentAt: ReadonlyMap<string, number>;
   offerArrivals: ReadonlyMap<string, number>;
-  /** Events in each delivery's Temporal history, and how each run ended; by delivery id. */
+  /** Event count and result of each delivery's Temporal run, by delivery id. */
   histories: ReadonlyMap<string, { events: number; result: string }>;
 };
 
 /**
- * What a run came to. Keys are what the last line of `npm run demo` shows; ms and counts; null = nothing to
- * count.
+ * The figures of a run, in ms or counts. The last line of `npm run demo` shows the same keys.
+ * null: nothing to count.
  */
 export type Figures = {
   deliveries: number;
@@ -45,7 +45,7 @@ export type Figures = {
   workflowsThatDiffer: number;
 };
 
-/** @returns the figures, and in words whatever must not be */
+/** @returns the figures, and the problems as sentences */
 export function figuresOf(evidence: RunEvidence): { figures: Figures; problems: string[] } {
   const { deliveries, histories } = evidence;
   const lost = lostAcknowledgements(evidence.acknowledged, deliveries);
@@ -113,9 +113,9 @@ function offerCounts(
 }
 
 /**
- * From the search's start, or the end of the last offer or assignment, to the offer at the driver's socket
- * (docs/behaviour.md#offers). Offers made after a search that found nobody are left out: they waited for a
- * driver, not for us.
+ * Time from the search's start, or the end of the last offer or assignment, to the offer at the driver's
+ * socket (docs/behaviour.md#offers). Offers after a search round without a driver are left out: they waited
+ * for a driver, not for the service.
  */
 export function offerLatencies({
   deliveries,
@@ -136,7 +136,7 @@ export function offerLatencies({
   });
 }
 
-/** A driver who holds a place, or is BUSY, although no delivery of the run is live any more. */
+/** Drivers with an offer or assignment, or BUSY, although every delivery of the run has ended. */
 function heldDrivers({ drivers, deliveries }: RunEvidence): string[] {
   const live = new Set(
     deliveries
@@ -155,8 +155,8 @@ function heldDrivers({ drivers, deliveries }: RunEvidence): string[] {
 }
 
 /**
- * `drivers:geo` holds the AVAILABLE drivers with a fresh place and no others (docs/behaviour.md#positions).
- * All drivers of a run send places.
+ * `drivers:geo` holds exactly the AVAILABLE drivers with a fresh position (docs/behaviour.md#positions). All
+ * drivers of a run send positions.
  */
 function mapDifference({ drivers, onMap }: RunEvidence): string[] {
   const shown = new Set(onMap);

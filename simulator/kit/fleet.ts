@@ -1,20 +1,20 @@
 import { pause } from './pause';
 import { type ServiceProcess, startApi, startWorker } from './processes';
 
-/** One of our processes: what it is, and its whole environment. */
+/** One of our processes, with its whole environment. */
 export type MemberSetup = { name: string; kind: ServiceProcess['name']; env: NodeJS.ProcessEnv };
 
-/** Between an end that nobody asked for and the next start, as whoever runs the service would have it. */
+/** The restart delay after an unexpected exit, as a process supervisor would set it. */
 const AGAIN_AFTER_MS = 500;
 
 type Log = (line: string) => void;
 
 /**
- * Our own processes, to be killed, frozen and started again. One that ends although nobody asked for it is
- * started again, and counted.
+ * Our own processes. Tests kill, freeze and restart them. The fleet restarts and counts processes that exit
+ * unexpectedly.
  */
 export class Fleet {
-  /** How each ended that nobody had asked to. */
+  /** Each unexpected exit, with its cause. */
   readonly endedByThemselves: string[] = [];
   private readonly members = new Map<string, Member>();
 
@@ -43,8 +43,8 @@ export class Fleet {
   }
 
   /**
-   * Resolves when it is ready again. Where what it needs is away, it ends while it starts, and is started
-   * anew until it is there.
+   * Resolves when the process is ready again. If a server it needs is away, the process exits during startup,
+   * and the fleet restarts it until the server is back.
    */
   startAgain(name: string): Promise<void> {
     return this.member(name).start();
@@ -58,7 +58,7 @@ export class Fleet {
     this.member(name).process?.thaw();
   }
 
-  /** The processes that run now. */
+  /** The running processes. */
   get pids(): number[] {
     return [...this.members.values()].flatMap(({ process }) => process?.pid ?? []);
   }
@@ -77,7 +77,7 @@ export class Fleet {
 class Member {
   process: ServiceProcess | undefined;
   private isWanted = false;
-  /** Which of its starts is the last one: an earlier one that is still waiting gives up. */
+  /** The number of the latest start. An earlier start that still waits gives up. */
   private starts = 0;
 
   constructor(

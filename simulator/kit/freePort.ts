@@ -2,17 +2,16 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 on others), which
- * come and go by the second.
+ * Below the ephemeral ports (from 32768 on Linux, from 49152 elsewhere). Outgoing connections take those at
+ * any moment.
  */
 const FIRST = 20_000;
 const LAST = 31_999;
 const TRIES = 50;
 
 /**
- * A port of 127.0.0.1 that nobody listens on now, and that no outgoing connection will take before it is
- * used.
- * @throws Error where none is found
+ * A free port of 127.0.0.1. Outgoing connections cannot take it before its use.
+ * @throws Error if there is none
  */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < TRIES; tries += 1) {

@@ -15,7 +15,7 @@ export class Inspection {
 
   static async open({ databaseUrl, redisUrl }: InspectorSettings): Promise<Inspection> {
     const pool = new Pool({ connectionString: databaseUrl, max: 4, application_name: 'inspection' });
-    // A server that is killed on purpose takes idle connections with it; the next query gets a new one.
+    // A killed server closes its idle connections. The next query opens a new one.
     pool.on('error', () => undefined);
     const redis = new Redis(redisUrl);
     redis.on('error', () => undefined); // the same
@@ -53,7 +53,7 @@ export class Inspection {
     await this.redis.flushdb();
   }
 
-  /** Reads these deliveries and drivers from all three at about the same time. */
+  /** Reads these deliveries and drivers from all three stores at about the same time. */
   async collectEvidence({
     deliveryIds,
     driverIds,

@@ -3,16 +3,16 @@ import parsePrometheusTextFormat from 'parse-prometheus-text-format';
 /** One line of a process's `/metrics`: a series and its value. */
 export type MetricSample = { name: string; labels: Readonly<Record<string, string>>; value: number };
 
-/** The metrics of one process at one moment. */
+/** A snapshot of the metrics of one process. */
 export type Metrics = {
   samples: readonly MetricSample[];
-  /** The sum over all series with these labels; undefined where there is none. */
+  /** The sum over all series with these labels; undefined if there are none. */
   sum(name: string, labels?: Readonly<Record<string, string>>): number | undefined;
   /** How many series there are. */
   count: number;
 };
 
-/** Reads Prometheus' text format. Histograms come as their `_bucket`, `_sum` and `_count` series. */
+/** Parses Prometheus' text format. Histograms come as their `_bucket`, `_sum` and `_count` series. */
 export function metricsOf(text: string): Metrics {
   const samples = samplesOf(text);
   return {
@@ -29,9 +29,9 @@ export function metricsOf(text: string): Metrics {
 }
 
 /**
- * @param url of a process, without `/metrics`
- * @param timeoutMs how long it may take to answer
- * @throws where it does not answer in time, or not with 200
+ * @param url of the process, without `/metrics`
+ * @param timeoutMs for the answer
+ * @throws if it does not answer with 200 in time
  */
 export async function readMetrics(url: string, timeoutMs = 5_000): Promise<Metrics> {
   const answer = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(timeoutMs) });

@@ -1,4 +1,4 @@
-/** The package carries no types. Of its families we read those without a type: plain samples. */
+/** The package has no types. We read only untyped families: plain samples. */
 declare module 'parse-prometheus-text-format' {
   type Family = {
     name: string;

@@ -4,7 +4,7 @@ const LONGEST_TIMER_MS = 2_000_000_000;
 
 /**
  * Waits until the clock of this process shows `at` (epoch ms), or the signal comes.
- * @returns whether the time came; false where the signal came first
+ * @returns true if the time came; false if the signal came first
  */
 export async function waitUntil(at: number, signal?: AbortSignal): Promise<boolean> {
   while (Date.now() < at) {
@@ -14,14 +14,14 @@ export async function waitUntil(at: number, signal?: AbortSignal): Promise<boole
   return !signal?.aborted;
 }
 
-/** The same for a length of time, in ms. */
+/** The same for a duration in ms. */
 export function pause(ms: number, signal?: AbortSignal): Promise<boolean> {
   return waitUntil(Date.now() + ms, signal);
 }
 
 /**
  * Polls until `ask` returns a value.
- * @returns the answer; undefined where `deadlineAt` (epoch ms) or the signal came first
+ * @returns the value; undefined if `deadlineAt` (epoch ms) or the signal came first
  */
 export async function poll<T>(
   ask: () => Promise<T | undefined>,

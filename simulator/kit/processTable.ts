@@ -2,14 +2,14 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A process as the system knows it. `startedAt`: in ticks since the system began; with `pid` it names one
- * process and no later one.
+ * The identity of a process. `startedAt`: clock ticks since boot; it tells the process from a later one with
+ * the same `pid`.
  */
 export type Process = { pid: number; startedAt: number };
 
 /**
- * What one or more processes hold. Memory in MB, `privateMb` without what others could share, as a database's
- * buffers; CPU in s since they began.
+ * The resources of one or more processes. Memory is in MB; `privateMb` excludes shareable memory, such as a
+ * database's buffers. CPU is in seconds since the processes started.
  */
 export type ResourceUsage = {
   memoryMb: number;
@@ -20,7 +20,7 @@ export type ResourceUsage = {
   processes: number;
 };
 
-/** One process at one moment. `cpuS`: in the kernel and out of it, with its children that have ended. */
+/** A snapshot of one process. `cpuS`: kernel and user time, including ended children. */
 type Stat = { pid: number; parent: number; cpuS: number; threads: number; startedAt: number };
 
 const TICKS_A_SECOND = 100;
@@ -29,8 +29,8 @@ const ESTABLISHED = '01';
 const PROC = '/proc';
 
 /**
- * Who listens on a port of this machine; undefined where nobody does, where it may not be seen, or where the
- * system has no /proc. A server's children hold its socket, too: it is their parent who is meant.
+ * The process that listens on a port of this machine. A server's children hold its socket, too; this is their
+ * parent. undefined: no listener, no permission to see it, or no /proc.
  */
 export function listenerOn(port: number): Process | undefined {
   const inodes = new Set(socketsOf(port, LISTENS).map(({ inode }) => `socket:[${inode}]`));
@@ -41,8 +41,8 @@ export function listenerOn(port: number): Process | undefined {
 }
 
 /**
- * What a process and those that it started hold; undefined where it is gone. Shared memory is counted once,
- * in the parts of those who share it.
+ * The resources of a process and its descendants; undefined if the process is gone. Shared memory counts
+ * once, split among the processes that share it.
  */
 export function resourceUsageOf({ pid, startedAt }: Process): ResourceUsage | undefined {
   const all = stats();
@@ -59,19 +59,19 @@ export function resourceUsageOf({ pid, startedAt }: Process): ResourceUsage | un
   };
 }
 
-/** A process and those that it started; none where it is gone or where the system has no /proc. */
+/** A process and its descendants. Empty if the process is gone or the system has no /proc. */
 export function withChildren(pid: number, all: readonly Stat[] = stats()): readonly Stat[] {
   return all.some((each) => each.pid === pid)
     ? all.filter((each) => each.pid === pid || each.parent === pid)
     : [];
 }
 
-/** Connections that a server on this port has. */
+/** The number of connections of the server on this port. */
 export function connectionsTo(port: number): number {
   return socketsOf(port, ESTABLISHED).length;
 }
 
-/** Every process of this machine that may be seen. */
+/** Every visible process of this machine. */
 export function stats(): Stat[] {
   return readOrDefault(() => readdirSync(PROC), []).flatMap((name) =>
     /^\d+$/.test(name) ? statOf(Number(name)) : [],
@@ -79,8 +79,8 @@ export function stats(): Stat[] {
 }
 
 /**
- * The fields behind the name, which may hold anything; the first of them is the third of proc(5). What a
- * server's children took counts on when they are gone.
+ * Reads the fields after the name, since the name may contain any character. The first of them is field 3 of
+ * proc(5). The CPU time of ended children counts.
  */
 function statOf(pid: number): Stat[] {
   const text = readOrDefault(() => readFileSync(join(PROC, String(pid), 'stat'), 'utf8'), '');
@@ -112,7 +112,7 @@ function memoryMbOf(pid: number, field: 'Pss' | 'Pss_Anon'): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) / 1_024;
 }
 
-/** Lines of `sl local remote state … inode` with addresses as ADDRESS:PORT, in hexadecimal. */
+/** Parses lines of `sl local remote state … inode`. Addresses are ADDRESS:PORT in hexadecimal. */
 function socketsOf(port: number, state: string): { inode: string }[] {
   const wanted = port.toString(16).toUpperCase().padStart(4, '0');
   return ['tcp', 'tcp6'].flatMap((file) =>

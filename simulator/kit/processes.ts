@@ -5,37 +5,37 @@ import { createInterface } from 'node:readline';
 import { freePort } from './freePort';
 import { poll } from './pause';
 
-/** One of our own processes, started by a program that has to choose its settings, or to kill it. */
+/** One of our own processes. The program that starts it can set its environment and kill it. */
 export type ServiceProcess = {
   readonly name: 'worker' | 'api';
   readonly pid: number;
-  /** Before `/health`. */
+  /** The base URL, without `/health`. */
   readonly url: string;
-  /** Resolves when it answers as ready. @throws Error where it ends before, or takes over a minute */
+  /** Resolves when it answers as ready. @throws Error if it exits first, or takes over a minute */
   ready(): Promise<void>;
-  /** kill -9: no goodbye. Resolves when it is gone. */
+  /** kill -9. Resolves when it is gone. */
   kill(): Promise<void>;
-  /** As in production: it finishes what it began. Resolves when it is gone. */
+  /** Graceful shutdown, as in production. Resolves when it is gone. */
   stop(): Promise<void>;
-  /** It does nothing any more, and is still there: a machine that hangs. */
+  /** Stops the process without ending it, as on a machine that hangs. */
   freeze(): void;
   thaw(): void;
-  /** Resolves when it is gone, whyever; says how. */
+  /** Resolves with the cause when it is gone for any reason. */
   readonly gone: Promise<string>;
 };
 
 const READY_MS = 60_000;
 const GRACE_MS = 30_000;
-/** Where the compiled programs are: this one stands beside them, unless it runs uncompiled, as in tests. */
+/** The directory of the compiled programs. This one is among them, unless it runs uncompiled, as in tests. */
 const DIST = __filename.endsWith('.ts') ? join(__dirname, '../../dist') : join(__dirname, '../..');
 const running = new Set<ChildProcess>();
 
-// Whoever started them stops them, also where this program ends by an error.
+// This program stops the processes it started, even when it exits with an error.
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /**
- * `label` stands before what it says; `dist` is where another build of it is; `nodeOptions` are for node
- * itself, as for a profile.
+ * `label` prefixes its output lines. `dist` is the directory of another build. `nodeOptions` are for node
+ * itself, such as those of a profile.
  */
 export type StartOptions = { label?: string; dist?: string; nodeOptions?: readonly string[] };
 

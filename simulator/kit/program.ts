@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { SettingsError } from '../../settings';
 import { UsageError } from './arguments';
 
-/** Progress and problems go to stderr, so that stdout carries only what was asked for. */
+/** Writes progress and problems to stderr. stdout carries only results. */
 export const log = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** The abort reason of a program's signal. `signal.throwIfAborted()` rethrows it. */
@@ -13,12 +13,11 @@ export class InterruptedError extends Error {
 const INTERRUPTED_CODE = 130;
 
 /**
- * Runs a program of the simulator and ends the process with the code it gives. The signal comes with the
- * first SIGINT or SIGTERM. Code 1: it failed; 2: wrong arguments, settings or files, said without a stack;
- * 130: it was interrupted.
+ * Runs a program of the simulator and exits with its code. The first SIGINT or SIGTERM aborts the signal.
+ * Code 1: it failed; 2: wrong arguments, settings or files, reported without a stack; 130: interrupted.
  */
 export function runProgram(main: (signal: AbortSignal) => Promise<number>): void {
-  // Hundreds of drivers listen to one signal.
+  // Hundreds of drivers listen to the one signal.
   setMaxListeners(0);
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt(stop));
@@ -42,8 +41,8 @@ export function runProgram(main: (signal: AbortSignal) => Promise<number>): void
 }
 
 /**
- * What was under way fails, also where nobody waits for it any more. That must not end the program before it
- * has stopped what it started.
+ * Pending work fails after the interrupt, and nothing awaits some of it. These errors must not end the
+ * program before it has stopped the processes it started.
  */
 function interrupt(stop: AbortController): void {
   const logOnly = (error: unknown): void => log(`interrupted: ${String(error)}`);
@@ -52,7 +51,7 @@ function interrupt(stop: AbortController): void {
   stop.abort(new InterruptedError('interrupted'));
 }
 
-/** The signal's own error, or one that a request met because of it. */
+/** The signal's own error, or a request error that it caused. */
 function isInterrupted(error: unknown): boolean {
   return (
     error instanceof InterruptedError || (error instanceof Error && error.cause instanceof InterruptedError)

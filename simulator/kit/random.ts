@@ -1,20 +1,19 @@
-/** A stream of draws that a seed makes again and again, so that a run can be repeated. */
+/** A stream of random draws. The same seed gives the same draws, so a run can be repeated. */
 export type Random = {
   /** From 0 (included) to 1 (not included). */
   next(): number;
   between(min: number, max: number): number;
   /** True with this likelihood, 0..1. */
   chance(likelihood: number): boolean;
-  /** One of them. @throws Error where there are none */
+  /** One of the items. @throws Error if there are none */
   pick<T>(from: readonly T[]): T;
   /**
-   * A stream of its own for a part of the run: how often one part draws does not change what another one
-   * gets.
+   * A separate stream for a part of the run. The draws of one part do not change those of another.
    */
   stream(name: string): Random;
 };
 
-/** @param seed any text; the same text gives the same draws for ever */
+/** @param seed any text; the same text always gives the same draws */
 export function randomFrom(seed: string): Random {
   let state = seedOf(seed);
   const next = (): number => {
@@ -31,8 +30,8 @@ export function randomFrom(seed: string): Random {
 }
 
 /**
- * Deals a pack in a random order, and again: shares come out right also where little is dealt.
- * @throws Error where the pack is empty
+ * Deals a whole pack in random order, then deals it again. Even a few deals keep the shares of the pack.
+ * @throws Error if the pack is empty
  */
 export function dealer<T>(pack: readonly T[], random: Random): () => T {
   let left: T[] = [];

@@ -27,7 +27,7 @@ export type RecordedAssignment = {
   pickedUpAt: number | null;
   atDropoffAt: number | null;
   endedAt: number | null;
-  /** Fruitless rounds of the search before it, of assignments without asking. */
+  /** Search rounds without a driver before it. Set for assignments without an offer. */
   round?: number | null;
 };
 export type RecordedMove = {
@@ -66,7 +66,7 @@ export type RecordedDriver = {
 /** A pool, or a client within one transaction. */
 export type Reader = Pool | PoolClient;
 
-/** The deliveries with these ids, in no order; unknown ids are left out. */
+/** The deliveries with these ids, in any order. Unknown ids are left out. */
 export async function readDeliveries(
   pool: Reader,
   deliveryIds: readonly string[],

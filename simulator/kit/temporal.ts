@@ -5,10 +5,10 @@ import type { DeliverySnapshot } from '../../domain/delivery/deadline';
 import { DELIVERY_STATUSES, type DeliveryStatus } from '../../domain/delivery/status';
 import { deliveryWorkflowId, getSnapshot, searchAttributes, WORKFLOWS } from '../../workflows/contract';
 
-/** An order, by which its workflow is found. */
+/** The order that identifies a delivery's workflow. */
 export type OrderKey = { merchantId: string; sellerOrderId: string };
 
-/** How the newest run of a delivery stands. `none`: there is no such run. */
+/** The state of a delivery's newest run. `none`: there is no run. */
 export type RunState =
   | { kind: 'running' }
   | { kind: 'ended'; result: DeliveryStatus }
@@ -25,23 +25,22 @@ export type RunSnapshot =
 export type FailingRun = { workflowId: string; runId: string; problem: string };
 
 /**
- * A look into Temporal, for those who hold the service to its word. Every method throws where it does not
- * answer in time.
+ * Reads Temporal, to verify the service. Every method throws if Temporal does not answer in time.
  */
 export type TemporalInspector = {
   snapshot(order: OrderKey): Promise<RunSnapshot>;
-  /** The same without asking the workflow itself, which only a worker can answer for. */
+  /** The same without a query to the workflow, since queries need a worker. */
   state(order: OrderKey): Promise<RunState>;
-  /** How many events its history has. */
+  /** The number of events in its history. */
   events(order: OrderKey): Promise<number>;
   /**
-   * Ids of the workflows of deliveries that run, as Temporal lists them: may be late.
-   * @param cityIds null = all
+   * Workflow ids of the running deliveries, as Temporal lists them. The list may lag.
+   * @param cityIds null: all cities
    */
   running(cityIds: readonly string[] | null): Promise<Set<string>>;
   /**
-   * Runs whose workflow task fails again and again, and those of deliveries and availability that failed
-   * since then (epoch ms).
+   * Runs with a repeatedly failing workflow task, and delivery and availability runs that failed since then
+   * (epoch ms).
    */
   failingRuns(since: number): Promise<FailingRun[]>;
   close(): Promise<void>;
@@ -49,7 +48,7 @@ export type TemporalInspector = {
 
 const STATUS = z.enum(DELIVERY_STATUSES);
 const CALL_TIMEOUT_MS = 10_000;
-/** A server that was away is looked for again soon. */
+/** A short reconnect delay: the server may be back soon. */
 const RECONNECTING = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1_000 };
 
 export type TemporalOptions = {
@@ -58,7 +57,7 @@ export type TemporalOptions = {
   env?: NodeJS.ProcessEnv;
 };
 
-/** By Temporal's own environment configuration, as the worker does. */
+/** Connects with Temporal's own environment configuration, as the worker does. */
 export async function openTemporal({
   callTimeoutMs = CALL_TIMEOUT_MS,
   env,

@@ -12,19 +12,19 @@ import { pause, waitUntil } from '../kit/pause';
 import type { Random } from '../kit/random';
 
 /**
- * How a driver answers and what may go wrong: likelihoods 0..1; what is left of accept and reject is
- * ignoring.
+ * Probabilities (0..1) of a driver's answers and mishaps. A driver ignores an offer with the rest of `accept`
+ * and `reject`.
  */
 export type Odds = { accept: number; reject: number; breakAfterJob: number; failAtDoor: number };
 
-/** 80 of 100 offers are taken and 12 refused; 8 are ignored and expire. */
+/** Of 100 offers, drivers accept 80 and reject 12. The other 8 expire. */
 export const DEMO_ODDS: Odds = { accept: 0.8, reject: 0.12, breakAfterJob: 0.1, failAtDoor: 0.02 };
 
 /**
- * `thinkMs`: how long an offer is looked at. `speed`: how many times faster than in life one rides, waits and
- * rests; the service keeps its own time. `clockOffMs`: how far the device's clock is ahead of ours; below 0
- * behind. `answer`: what they say to an offer, in place of the odds. `vanishing`: who vanishes after
- * accepting; left out: nobody.
+ * `thinkMs`: time to read an offer. `speed`: riding, waiting and resting are this many times faster than in
+ * real life; the service's own timers stay as they are. `clockOffMs`: the device clock is ahead of ours by
+ * this, or behind if negative. `answer`: decides the answer to an offer, in place of the odds. `vanishing`:
+ * decides whether the driver vanishes after an accept; left out: never.
  */
 export type DriverBehaviour = {
   odds: Odds;
@@ -42,14 +42,14 @@ export type DriverBehaviour = {
 export type OfferAnswer = 'accept' | 'reject' | 'ignore';
 
 /**
- * What becomes of one who accepts: they go on, or are not heard for a while, having accepted or having
- * fetched the goods.
+ * What the driver does after an accept: goes on, goes silent for a while before the pickup, or goes silent
+ * for a while after it.
  */
 export type AfterAccept = 'goesOn' | 'vanishes' | 'vanishesWithGoods';
 
 /**
- * How often the app speaks, in ms: a fix is taken every second and sent by so many while riding (`batch`), or
- * every `idleMs`; and an app that heard nothing asks every `pollMs`.
+ * The app's intervals, in ms. While riding, the app records a position every second and sends `batch` of them
+ * at a time. While idle, it sends one every `idleMs`. It polls the state every `pollMs`.
  */
 export type Rhythm = { batch: number; idleMs: number; pollMs: number };
 
@@ -65,10 +65,10 @@ export type DriverDeps = {
   offerObservations?: OfferObservation[];
 };
 
-/** When each offer came to its driver's socket, epoch ms by offer id. */
+/** When each offer reached its driver's socket, epoch ms by offer id. */
 export type OfferArrivals = Map<string, number>;
 
-/** What a driver did, for the figures. */
+/** Counts of a driver's actions, for the figures. */
 export type DriverCounts = {
   offers: number;
   accepted: number;
@@ -84,14 +84,14 @@ export type DriverCounts = {
   gaveUp: number;
 };
 
-/** In life, at a shop and at a door. */
+/** Real-life times at a shop and at a door. */
 export const HANDOVER_SECONDS = 90;
 const FIX_EVERY_MS = 1_000;
 /** Events are delivered at most once, so the app also polls. */
 const DEMO_RHYTHM: Rhythm = { batch: 3, idleMs: 10_000, pollMs: 15_000 };
 const BREAK_MINUTES = 5;
 
-/** One driver with a phone: a real client of the API and the sockets, and nothing else. */
+/** One driver with a phone. It uses only the real clients of the API and the sockets. */
 export class SimulatedDriver {
   readonly counts: DriverCounts = {
     offers: 0,
@@ -111,11 +111,11 @@ export class SimulatedDriver {
   private ride: Ride | null = null;
   private readonly seenOffers = new Set<string>();
   private readonly liveOffers = new Set<string>();
-  /** Deliveries in hand, each with what calls its work off. */
+  /** Deliveries in hand, each with the controller that aborts its work. */
   private readonly jobs = new Map<string, { stop: AbortController; done: Promise<void> }>();
-  /** Deliveries whose goods this driver fetched; others are taken over from other drivers. */
+  /** Deliveries that this driver picked up at the shop. Other drivers hand over the rest. */
   private readonly fetched = new Set<string>();
-  /** The delivery with whose goods they will vanish. */
+  /** The driver vanishes with the goods of this delivery. */
   private vanishesWith: string | null = null;
   private toPickup: string | null = null;
   private isAway = false;
@@ -132,7 +132,7 @@ export class SimulatedDriver {
     this.rhythm = behaviour.rhythm ?? DEMO_RHYTHM;
   }
 
-  /** Drops ended offers and deliveries, which cause no further events. */
+  /** Drops ended offers and deliveries. No further events come for them. */
   forget(): void {
     for (const offerId of this.seenOffers) if (!this.liveOffers.has(offerId)) this.seenOffers.delete(offerId);
     for (const deliveryId of this.fetched) if (!this.jobs.has(deliveryId)) this.fetched.delete(deliveryId);
@@ -150,29 +150,29 @@ export class SimulatedDriver {
     return this.jobs.size > 0;
   }
 
-  /** Whether goods are still to be fetched for a delivery in hand. */
+  /** Whether a delivery in hand still needs its pickup. */
   get hasToFetch(): boolean {
     return [...this.jobs.keys()].some((deliveryId) => !this.fetched.has(deliveryId));
   }
 
-  /** Here, and neither at home nor on a break. */
+  /** On duty: not away, not at home and not on a break. */
   get isOnDuty(): boolean {
     return !this.isAway && !this.isOnBreak && !this.isAtHome;
   }
 
-  /** Here, with nothing in hand and nothing on offer. */
+  /** On duty, without a delivery in hand and without a live offer. */
   get isFree(): boolean {
     return this.isOnDuty && this.jobs.size === 0 && this.liveOffers.size === 0;
   }
 
-  /** The delivery whose goods they are on the way to fetch; null: none. */
+  /** The delivery whose pickup the driver is riding to; null: none. */
   get onTheWayTo(): string | null {
     return this.isAway ? null : this.toPickup;
   }
 
   /**
-   * Works until the signal comes, and finishes nothing after that; whoever starts again with the same id goes
-   * on with what is in hand.
+   * Works until the signal, and finishes nothing after it. A later driver with the same id continues the
+   * deliveries in hand.
    */
   async work(signal: AbortSignal): Promise<void> {
     this.day = signal;
@@ -197,13 +197,13 @@ export class SimulatedDriver {
 
   // ---- actions requested by the roster or a test ----
 
-  /** Asks for a break, which lasts until `endBreak`. @returns false where the service refuses it */
+  /** Asks for a break until `endBreak`. @returns false if the service refuses it */
   async takeBreak(): Promise<boolean> {
     this.isOnBreak = (await this.deps.client.startBreak(BREAK_MINUTES)).ok;
     return this.isOnBreak;
   }
 
-  /** Back on duty: the break ends, or, where the service ended it in its own way, the shift begins anew. */
+  /** Ends the break. If the service has ended it already, the driver starts the shift again. */
   async endBreak(): Promise<void> {
     const { client } = this.deps;
     if (!(await client.endBreak()).ok) await client.startShift(null);
@@ -211,8 +211,8 @@ export class SimulatedDriver {
   }
 
   /**
-   * Goes off duty for so long, whatever is in hand, and comes back.
-   * @returns false where the service refuses it
+   * Goes off duty for this time and comes back, even with deliveries in hand.
+   * @returns false if the service refuses it
    */
   async goOffDuty(forMs: number): Promise<boolean> {
     this.isOnBreak = true;
@@ -224,8 +224,8 @@ export class SimulatedDriver {
   }
 
   /**
-   * Ends the shift and stays silent until `comeBack`. Goods in hand are delivered first.
-   * @returns false where the service refuses it
+   * Ends the shift and stays silent until `comeBack`. The driver delivers the goods in hand first.
+   * @returns false if the service refuses it
    */
   async goHome(): Promise<boolean> {
     this.isAtHome = (await this.deps.client.endShift()).ok;
@@ -233,7 +233,7 @@ export class SimulatedDriver {
     return this.isAtHome;
   }
 
-  /** A new shift. @returns false where the service refuses it */
+  /** Starts a new shift. @returns false if the service refuses it */
   async comeBack(): Promise<boolean> {
     this.isAtHome = !(await this.startShift());
     return !this.isAtHome;
@@ -241,8 +241,8 @@ export class SimulatedDriver {
 
   /**
    * Gives up a delivery in hand, and stays on duty.
-   * @returns whether they are rid of it: not where the service refuses, nor with the goods in hand, when ops
-   *   decide
+   * @returns true if the service released the driver; false if it refused, or if the driver has the goods and
+   *   ops must decide
    */
   async giveUp(deliveryId: string): Promise<boolean> {
     const { client, ledger, driverId } = this.deps;
@@ -351,8 +351,8 @@ export class SimulatedDriver {
   // ---- vanishing ----
 
   /**
-   * The phone is off: nothing is said or heard for a while. Then they come on duty anew, and learn what is
-   * left of their work.
+   * Turns the phone off for a while: the driver sends and receives nothing. Then the driver starts a shift
+   * again and reads the remaining work.
    */
   private async vanish(how: 'vanishedBeforePickup' | 'vanishedWithGoods', deliveryId: string): Promise<void> {
     const { socket, random, log, driverId } = this.deps;
@@ -388,7 +388,7 @@ export class SimulatedDriver {
     this.inBackground(done);
   }
 
-  /** From wherever the delivery stands to its end. */
+  /** Carries a delivery from its current state to its end. */
   private async carry(deliveryId: string, signal: AbortSignal): Promise<void> {
     while (!this.isAway) {
       const delivery = await this.deps.client.delivery(deliveryId);
@@ -397,7 +397,7 @@ export class SimulatedDriver {
     }
   }
 
-  /** @returns false where there is nothing left to do */
+  /** @returns false if nothing is left to do */
   private async nextStep(delivery: DeliveryView, signal: AbortSignal): Promise<boolean> {
     switch (delivery.status) {
       case 'ASSIGNED':
@@ -436,7 +436,7 @@ export class SimulatedDriver {
     return arrived;
   }
 
-  /** Goods that another driver fetched are waiting at a meeting point. */
+  /** Takes the goods over from another driver at the meeting point. */
   private async takeOver(delivery: DeliveryView, signal: AbortSignal): Promise<boolean> {
     if (this.fetched.has(delivery.deliveryId)) return true;
     const view = await this.deps.client.view();
@@ -460,7 +460,7 @@ export class SimulatedDriver {
     const askedAt = Date.now();
     const answer = await client.step(deliveryId, step, this.deviceTime());
     latencies.add('step', Date.now() - askedAt);
-    // Cancelled, or given to another, while we were riding: what the delivery is now says what to do.
+    // The delivery was cancelled or reassigned during the ride. Its current state decides the next step.
     if (!answer.ok) return true;
     ledger.add({ kind: 'step', deliveryId, driverId, step });
     if (step === 'pickUp') this.fetched.add(deliveryId);
@@ -471,7 +471,7 @@ export class SimulatedDriver {
     return true;
   }
 
-  /** Now and then a break, shorter than asked for. v1 apps know none. */
+  /** Takes an occasional break, shorter than requested. The v1 app has no breaks. */
   private async afterJob(signal: AbortSignal): Promise<void> {
     const { client, random } = this.deps;
     if (this.isAway || this.behaviour.isV1 || !random.chance(this.behaviour.odds.breakAfterJob)) return;
@@ -523,7 +523,7 @@ export class SimulatedDriver {
     }
   }
 
-  /** The phone shows the speed as in life: the service believes in none that no courier can have. */
+  /** Reports the real-life speed, since the service rejects implausible speeds. */
   private fix(): Position {
     const { ride } = this;
     const fix = { point: this.placeNow(), at: this.deviceTime() };

@@ -14,10 +14,10 @@ export type Acknowledged =
   | { kind: 'cancelled'; deliveryId: string }
   | { kind: 'gaveUp'; deliveryId: string; driverId: string }
   | { kind: 'manualAssignment'; deliveryId: string; driverId: string; assignmentId: string }
-  /** What ops did otherwise, by its entry in the audit trail. */
+  /** Another action of ops, by its entry in the audit trail. */
   | { kind: 'opsAction'; deliveryId: string; entry: 'pay_raised' | 'search_resumed' | 'case_acknowledged' };
 
-/** All that was acknowledged in a run. */
+/** All acknowledged results of a run. */
 export class Ledger {
   private entries: Acknowledged[] = [];
 
@@ -36,7 +36,7 @@ export class Ledger {
 }
 
 /**
- * Acknowledged results that are missing from the record or contradict it, as sentences. Empty: none.
+ * Acknowledged results that are missing from the record or contradict it, as sentences.
  */
 export function lostAcknowledgements(
   acknowledged: readonly Acknowledged[],
@@ -99,7 +99,7 @@ function lostManualAssignment(
 ): string | null {
   const made = assignments.find((each) => each.assignmentId === assignmentId);
   if (!made) return `assignment ${assignmentId} is not in the record`;
-  // Whoever had it already keeps it as it came to them, and is pinned.
+  // A driver who already had the delivery keeps the assignment as it was, and is pinned.
   return made.driverId === driverId
     ? null
     : `assignment ${assignmentId} is driver ${made.driverId}'s, by ${made.way}`;
@@ -155,8 +155,8 @@ function isDone(step: Step, assignment: RecordedAssignment, status: DeliveryStat
 }
 
 /**
- * The state of an offer as a driver app observed it. `at` (epoch ms): when the request was sent for `live`, when
- * the app learnt of the end for `over`.
+ * The state of an offer as a driver app observed it. `at` (epoch ms): for `live`, when the app sent the
+ * request; for `over`, when it learned of the end.
  */
 export type OfferObservation = {
   offerId: string;

@@ -10,20 +10,19 @@ import { pause } from '../kit/pause';
 import type { Random } from '../kit/random';
 
 export type OrderPlan = {
-  /** Mean pause between two orders, in ms: the same for the whole run, or as it is now; Infinity: none. */
+  /** Mean pause between two orders, in ms: fixed, or a function of the moment. Infinity: no orders. */
   everyMs: number | (() => number);
-  /** How many there are in all; null = until it is stopped. */
+  /** The total number of orders; null: until stopped. */
   count: number | null;
-  /** How many of them are cancelled soon after, 0..1. */
+  /** The share of orders cancelled soon after placement, 0..1. */
   cancelOdds: number;
-  /** How much faster than in life the goods get ready. */
+  /** The goods are ready this many times faster than in real life. */
   speed: number;
   /**
-   * Whether the next order comes also while one before it is not yet answered: shops do not wait for each
-   * other.
+   * Whether the next order can come before the answer to the last one. Shops do not wait for each other.
    */
   isOpenLoop?: boolean;
-  /** Tells the orders of this run from those of others. */
+  /** A prefix that tells the orders of this run from those of other runs. */
   run: string;
 };
 
@@ -35,14 +34,14 @@ export type OrderDeps = {
   log: (line: string) => void;
 };
 
-/** An order that was taken: which delivery it became, and when it was sent (epoch ms). */
+/** A placed order: its delivery, and when it was sent (epoch ms). */
 export type PlacedOrder = { deliveryId: string; sellerOrderId: string; sentAt: number };
 
 export const READY_MINUTES = { min: 0, max: 8 };
-/** How often a variable rate is read again. */
+/** The interval for reading a variable rate. */
 const RATE_POLL_MS = 1_000;
 const CANCEL_AFTER_MS = { min: 500, max: 6_000 };
-/** Maarssen: over 23 km from every place in the city's zones, which is farther than any search goes. */
+/** Maarssen: over 23 km from every place in the city's zones, beyond the radius of any search. */
 export const FAR_DEPOT = { address: 'Industrieweg 4, Maarssen', point: { lat: 52.139, lng: 5.041 } } as const;
 const STREETS = [
   'Spuistraat',
@@ -57,9 +56,9 @@ const STREETS = [
   'Churchilllaan',
 ];
 
-/** Shops that take orders and hand them over, as real merchant clients do. */
+/** Shops that place orders through the real merchant client. */
 export class OrderFlow {
-  /** All, or since the last `forget`. */
+  /** All placed orders since the start or the last `forget`. */
   placed: PlacedOrder[] = [];
   placedCount = 0;
   private begun = 0;
@@ -72,8 +71,8 @@ export class OrderFlow {
   ) {}
 
   /**
-   * Places orders at the set rate until all are placed, the shops close, or the signal comes; the cancels
-   * that belong to them included. Called again after a failure, it goes on with the next order.
+   * Places orders at the set rate, and cancels some, until all are placed, the shops close, or the signal
+   * comes. A call after a failure continues with the next order.
    */
   async run(signal: AbortSignal): Promise<void> {
     const under: Promise<void>[] = [];
@@ -89,14 +88,14 @@ export class OrderFlow {
       const dealtWith = placing.then((placed) =>
         isCancelled ? this.cancelLater(placed, signal) : undefined,
       );
-      dealtWith.catch(() => undefined); // told by those who wait for all
+      dealtWith.catch(() => undefined); // the wait for all orders reports it
       under.push(dealtWith);
       if (!this.plan.isOpenLoop) await placing;
     }
     await Promise.all(under);
   }
 
-  /** Waits for so many mean pauses, whatever the mean becomes meanwhile. */
+  /** Waits for this many mean pauses. The mean may change during the wait. */
   private async waitFor(pauses: number, signal: AbortSignal): Promise<void> {
     const { everyMs } = this.plan;
     if (typeof everyMs === 'number') return void (await pause(pauses * everyMs, signal));
@@ -108,18 +107,18 @@ export class OrderFlow {
     }
   }
 
-  /** The next order of the plan comes now. */
+  /** Brings the next order of the plan forward to now. */
   hurry(): void {
     this.hurrying.abort();
   }
 
-  /** The shops close: no further order of the plan comes. */
+  /** Closes the shops: no more orders of the plan come. */
   close(): void {
     this.isClosed = true;
     this.hurry();
   }
 
-  /** One more order, beside the plan: from a depot so far out of town that no search reaches it. */
+  /** Places one order outside the plan, from a depot too far out of town for any search. */
   placeFar(name: string): Promise<PlacedOrder> {
     const shop = this.deps.random.pick(DEMO_SHOPS);
     return this.post(shop.merchantId, {
@@ -130,7 +129,7 @@ export class OrderFlow {
     });
   }
 
-  /** So many orders at the same moment, beside the plan. */
+  /** Places this many orders at the same moment, outside the plan. */
   async placeAtOnce(name: string, count: number): Promise<void> {
     await Promise.all(
       Array.from({ length: count }, (_, index) => {
@@ -143,7 +142,7 @@ export class OrderFlow {
     );
   }
 
-  /** Drops the placed orders, in a run that is not judged. */
+  /** Drops the placed orders. Only for a run that is not judged. */
   forget(): void {
     this.placed = [];
   }
@@ -193,22 +192,22 @@ export class OrderFlow {
     if (!(await pause(random.between(CANCEL_AFTER_MS.min, CANCEL_AFTER_MS.max), signal))) return;
     const answer = await client.cancel(deliveryId, 'CUSTOMER_CANCELLED');
     if (answer.ok) ledger.add({ kind: 'cancelled', deliveryId });
-    else this.deps.log(`order ${deliveryId} could not be cancelled any more: ${answer.code}`);
+    else this.deps.log(`order ${deliveryId} could not be cancelled: ${answer.code}`);
   }
 }
 
 /**
- * The pause until the next order, in mean pauses. Those between independent customers are exponential; three
- * times the mean is long enough.
+ * The pause until the next order, in mean pauses. Pauses between independent customers are exponential. The
+ * cap is three times the mean.
  */
 export function drawPauses(random: Random): number {
   return Math.min(3, -Math.log(1 - random.next()));
 }
 
-/** Nothing that only a van carries: one van among the drivers may refuse. */
+/** No order needs a van: the fleet may have only one, and its driver may reject. */
 const PARCELS: readonly ParcelSize[] = ['SMALL', 'SMALL', 'SMALL', 'MEDIUM'];
 
-/** A place in a zone, each equally likely. */
+/** A random place in a zone, uniformly distributed. */
 export function pointIn({ ring }: DemoZone, random: Random): Point {
   const lngs = ring.map(([lng]) => lng);
   const lats = ring.map(([, lat]) => lat);

@@ -1,23 +1,23 @@
 import type { Random } from '../kit/random';
 
-/** What the roster says of a driver at an instant. */
+/** A driver's duty in the roster at an instant. */
 export type Duty = 'onDuty' | 'onBreak' | 'offDuty';
 
 /**
- * When drivers work, rest and are at home. Pure: the same seed gives the same roster. All begin on duty, and
- * their shifts end one after another, so that most of them are there at any time.
+ * The drivers' shifts, breaks and time at home. Pure: the same seed gives the same roster. All drivers begin
+ * on duty. Their shifts end one after another, so most drivers are on duty at any time.
  */
 export type Roster = {
-  /** @param driver its number, 0 first; @param clockMs since the run began */
+  /** @param driver its number from 0; @param clockMs since the run began */
   dutyAt(driver: number, clockMs: number): Duty;
-  /** How many are on duty and not on a break. */
+  /** The number of drivers on duty and not on a break. */
   onDutyAt(clockMs: number): number;
 };
 
 export type RosterOptions = {
   drivers: number;
   random: Random;
-  /** Whether this driver's app knows breaks. */
+  /** Whether this driver's app supports breaks. */
   takesBreaks: (driver: number) => boolean;
 };
 
@@ -28,7 +28,7 @@ const MINUTE_MS = 60_000;
 const CYCLE_MS = 48 * MINUTE_MS;
 const SHIFT_MS = 42 * MINUTE_MS;
 const HOME_MS = { min: 4 * MINUTE_MS, max: 7 * MINUTE_MS };
-/** How long before the end of the shift breaks begin. */
+/** Start of each break, before the end of the shift. */
 const BREAKS_BEFORE_END_MS = [28 * MINUTE_MS, 14 * MINUTE_MS] as const;
 const BREAK_MS = { min: 2 * MINUTE_MS, max: 3 * MINUTE_MS };
 const LATE_MS = { min: 0, max: 2 * MINUTE_MS };
@@ -44,7 +44,7 @@ export function rosterOf({ drivers, random, takesBreaks }: RosterOptions): Roste
   const dutyAt = (driver: number, clockMs: number): Duty => {
     const firstEnd = (SHIFT_MS * (driver + 1)) / drivers;
     const lastEnded = Math.floor((clockMs - firstEnd) / CYCLE_MS);
-    // Breaks belong to the end of the shift after them.
+    // Breaks are planned back from the end of their shift.
     const absences = [lastEnded, lastEnded + 1]
       .filter((cycle) => cycle >= 0)
       .flatMap((cycle) => absencesIn(driver, cycle, firstEnd + cycle * CYCLE_MS));
@@ -60,7 +60,7 @@ export function rosterOf({ drivers, random, takesBreaks }: RosterOptions): Roste
   };
 }
 
-/** The breaks of the shift that is planned to end at `endsAt`, and the time at home after it. */
+/** The breaks of the shift with the planned end `endsAt`, and the time at home after it. */
 function absencesOf(endsAt: number, random: Random): Absence[] {
   const absence = (duty: Absence['duty'], planned: number, length: { min: number; max: number }): Absence => {
     const from = planned + random.between(LATE_MS.min, LATE_MS.max);

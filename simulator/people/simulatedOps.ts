@@ -5,7 +5,7 @@ import type { Outcome } from '../client/service';
 import type { Ledger } from './ledger';
 import { pause } from '../kit/pause';
 
-/** What a person at the desk does about a case. */
+/** An ops action on a support case. */
 export type SupportAct =
   | { kind: 'assign'; driverId: string }
   | { kind: 'handOver'; driverId: string; meeting: Point }
@@ -16,8 +16,8 @@ export type SupportAct =
   | { kind: 'wait' };
 
 /**
- * What they look at to decide. `free`: drivers who could be given work by hand, `carrierAt`: where who has
- * the goods was seen last; `now` in epoch ms.
+ * The input of the decision. `free`: drivers available for manual assignment. `carrierAt`: the last position
+ * of the driver with the goods. `now` is in epoch ms.
  */
 export type SupportView = {
   open: CaseView;
@@ -30,14 +30,14 @@ export type SupportView = {
 
 export type FreeDriver = { driverId: string; place: Point };
 
-/** What ops add to the pay of one whom nobody takes, in cents. */
+/** The pay raise for a delivery without a driver, in cents. */
 export const RAISE_CENTS = 150;
-/** Whoever was seen longer ago may be gone. The record keeps a place every 10 s. */
+/** A driver with an older position may be gone. The record keeps a position every 10 s. */
 const SEEN_WITHIN_MS = 15_000;
-/** After so long without anybody who could take the goods over, they go back. */
+/** After this long without a driver for the handover, the goods go back. */
 export const RETURN_AFTER_MS = 60_000;
 
-/** What to do about a case, by its reason (docs/behaviour.md#escalation, docs/behaviour.md#reassignment). */
+/** The action on a case, by its reason (docs/behaviour.md#escalation, docs/behaviour.md#reassignment). */
 export function decideCase(view: SupportView): SupportAct {
   const {
     open: { reason },
@@ -59,7 +59,7 @@ export function decideCase(view: SupportView): SupportAct {
   }
 }
 
-/** First more pay; where that was in vain, whoever is nearest. */
+/** Raises the pay first, and assigns the nearest driver if the raise did not help. */
 function findDriver({
   open: { level },
   delivery: { pickup, bonusCents },
@@ -72,7 +72,7 @@ function findDriver({
   return driver ? { kind: 'assign', driverId: driver.driverId } : { kind: 'wait' };
 }
 
-/** Another driver takes the goods over where the carrier was seen last. */
+/** Hands the goods over to another driver at the carrier's last position. */
 function saveGoods({
   open: { openedAt },
   delivery: { pickup, carrierId, status },
@@ -95,7 +95,7 @@ function nearest(drivers: readonly FreeDriver[], to: Point): FreeDriver | undefi
   return [...drivers].sort((a, b) => distanceMeters(a.place, to) - distanceMeters(b.place, to))[0];
 }
 
-/** Those with room who were seen a moment ago. */
+/** Drivers with room for a delivery and a recent position. */
 export function freeDriversOf(drivers: readonly OpsDriverView[], now: number): FreeDriver[] {
   return drivers.flatMap(({ driverId, room, seen }) =>
     room > 0 && seen !== null && now - seen.at <= SEEN_WITHIN_MS ? [{ driverId, place: seen.place }] : [],
@@ -109,7 +109,7 @@ export type SimulatedOpsDeps = {
   log: (line: string) => void;
 };
 
-/** A person of ops who works the support queue: a real client of the API, and nothing else. */
+/** An ops agent who works the support queue. It uses only the real client of the API. */
 export class SimulatedOps {
   readonly counts = {
     acknowledged: 0,
@@ -126,12 +126,12 @@ export class SimulatedOps {
 
   constructor(private readonly deps: SimulatedOpsDeps) {}
 
-  /** When (epoch ms) a case of this reason was first on the screen; undefined: never. */
+  /** When a case with this reason first appeared (epoch ms); undefined: never. */
   caseFirstSeenAt(deliveryId: string, reason: CaseReason): number | undefined {
     return this.seen.get(`${deliveryId}/${reason}`);
   }
 
-  /** Whether they gave this delivery to somebody by hand. */
+  /** Whether ops assigned this delivery by hand. */
   hasAssigned(deliveryId: string): boolean {
     return this.given.has(deliveryId);
   }
@@ -234,14 +234,14 @@ export class SimulatedOps {
     }
   }
 
-  /** Gives a delivery to a driver. @returns whether it could be done */
+  /** Assigns a delivery to a driver. @returns whether it succeeded */
   async assign(deliveryId: string, driverId: string, why: string): Promise<boolean> {
     const answer = await this.deps.client.assign(deliveryId, driverId, why);
     this.recordAssignment('assigned', deliveryId, answer);
     return answer.ok;
   }
 
-  /** Gives a delivery to whoever is nearest to its pickup. @returns whether it could be done */
+  /** Assigns a delivery to the driver nearest to its pickup. @returns whether it succeeded */
   async assignNearest(deliveryId: string, why: string): Promise<boolean> {
     const delivery = await this.deps.client.delivery(deliveryId);
     const driver = delivery.ok ? nearest(await this.readFreeDrivers(), delivery.pickup) : undefined;
@@ -283,7 +283,7 @@ export class SimulatedOps {
     else this.refused(what, answer);
   }
 
-  /** Somebody else, or time, was faster: the next look says what is left to do. */
+  /** The case changed in the meantime. The next poll shows what is left to do. */
   private refused(what: string, { code, detail }: Extract<Outcome<object>, { ok: false }>): void {
     this.deps.log(`ops: ${what} was refused: ${code}: ${detail}`);
   }

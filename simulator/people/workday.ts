@@ -1,19 +1,19 @@
 import type { SimulatedDriver } from './driver';
 import type { Duty } from './roster';
 
-/** What a roster asks of a driver. */
+/** The parts of a driver that a roster uses. */
 export type Worker = Pick<
   SimulatedDriver,
   'isV1' | 'isCarrying' | 'hasToFetch' | 'takeBreak' | 'endBreak' | 'goHome' | 'comeBack'
 >;
 
-/** Keeps one driver to the roster. Work in hand comes first, so whoever rests or goes home may be late. */
+/** Keeps one driver to the roster. Deliveries in hand come first, so a break or the end may be late. */
 export class Workday {
   private duty: Duty = 'onDuty';
 
   constructor(private readonly driver: Worker) {}
 
-  /** Takes a step towards what the roster says. What cannot be done yet is tried at the next call. */
+  /** Takes a step towards the roster's duty. The next call retries a step that is not possible yet. */
   async follow(planned: Duty): Promise<void> {
     if (planned === this.duty) return;
     if (await this.change(planned)) this.duty = planned;

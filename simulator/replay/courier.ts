@@ -13,12 +13,11 @@ export type CourierDeps = {
   driverId: string;
   client: DriverClient;
   socket: DriverSocket;
-  /** The day's clock, which runs from the first shift on. */
+  /** The day's clock. It starts with the first shift. */
   clock: () => DayClock;
   rules: DayRules;
   /**
-   * The order that became this delivery, and where it is fetched; waits where the order's own answer is still
-   * on its way.
+   * The order of this delivery, and its restaurant. Waits if the answer to the order has not arrived yet.
    */
   jobOf: (deliveryId: string) => Promise<{ order: DayOrder; restaurant: Place }>;
   pointOf: (place: Place) => Point;
@@ -28,24 +27,24 @@ export type CourierDeps = {
   log: (line: string) => void;
 };
 
-/** One order carried: by the day's rules, from the minute at which the system assigned it. */
+/** One carried order, timed by the day's rules from the minute of its assignment. */
 export type Carried = { orderId: string; deliveryId: string; assignedMinute: number; times: JobTimes };
 
 /**
- * Between this process's look at the clock and the assignment, in minutes of the day: a courier who might not
- * be in time says no.
+ * Margin between this process's clock reading and the assignment, in minutes of the day. A courier rejects an
+ * offer that might be too late.
  */
 const ANSWER_MINUTES = 0.5;
 
 /**
- * A courier of the day: accepts at once whatever can be picked up before the shift ends, and then rides by
- * the day's rules.
+ * A courier of the day. The courier accepts an offer at once if the pickup falls within the shift, and then
+ * rides by the day's rules.
  */
 export class Courier {
   readonly carried: Carried[] = [];
-  /** Offers refused because the food would be picked up after the shift. */
+  /** Offers rejected because the pickup would fall after the shift. */
   refused = 0;
-  /** Where and when the next job can begin: after the one in hand. */
+  /** Place and time at which the next job can begin, after the one in hand. */
   private next: CourierState;
   private place: Place;
   private job: { deliveryId: string; done: Promise<void>; stop: AbortController } | null = null;
@@ -60,18 +59,18 @@ export class Courier {
     this.next = { x: courier.x, y: courier.y, freeMinute: courier.onMinute };
   }
 
-  /** No more work to be expected: the shift is over and nothing in hand. */
+  /** The shift is over and nothing is in hand, so no more work comes. */
   get isHome(): boolean {
     return this.isDone;
   }
 
-  /** The whole shift, and the job in hand at its end. */
+  /** Works the whole shift, and finishes the job in hand at its end. */
   async work(signal: AbortSignal): Promise<void> {
     const { clock, client, socket, rules } = this.deps;
     if (!(await waitUntil(clock().instantOf(this.courier.onMinute), signal))) return;
     await this.sendPlace(this.place);
-    // The service asks whether the pickup is reached before the shift ends; the day asks whether the food is
-    // taken over by then.
+    // The service requires arrival at the pickup before the shift ends. The day requires the pickup itself by
+    // then.
     const lastArrivalMinute = this.courier.offMinute - rules.pickupServiceMinutes / 2;
     const started = await client.startShift(clock().instantOf(lastArrivalMinute));
     if (!started.ok)
@@ -143,7 +142,7 @@ export class Courier {
     const stop = new AbortController();
     const done = this.carry(carried, order, restaurant, AbortSignal.any([signal, stop.signal])).finally(
       () => {
-        // The last step makes the courier free, and the next job may begin before we hear its answer.
+        // The last step frees the courier, and the next job may begin before its answer arrives.
         if (this.job?.deliveryId === deliveryId) this.job = null;
       },
     );
@@ -163,7 +162,7 @@ export class Courier {
       (await this.stepAt(times.pick, deliveryId, 'pickUp', restaurant, signal)) &&
       (await this.stepAt(times.atDoor, deliveryId, 'arriveAtDropoff', order, signal));
     if (!isOut || !(await waitUntil(this.deps.clock().instantOf(times.free), signal))) return;
-    // Said before the last step, so that nothing more is offered.
+    // Ends the shift before the last step, so no more offers come.
     if (times.free >= this.courier.offMinute) await this.deps.client.endShift();
     await this.stepAt(times.free, deliveryId, 'deliver', order, signal);
   }
@@ -179,7 +178,7 @@ export class Courier {
     const dueAt = clock().instantOf(minute);
     if (!(await waitUntil(dueAt, signal))) return false;
     this.place = place;
-    // Where a courier comes free, the next choice must know the place already.
+    // The next search must know the place where the courier becomes free.
     if (step === 'deliver') await this.sendPlace(place);
     const answer = await client.step(deliveryId, step, Date.now());
     lag.add('step', dueAt, Date.now());

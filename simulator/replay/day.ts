@@ -17,8 +17,8 @@ export type DayCourier = Place & { id: string; onMinute: number; offMinute: numb
 export type DayRestaurant = Place & { id: string };
 
 /**
- * The rules of a day: speed in metres a minute, service times in minutes (half before and half after the
- * moment that counts).
+ * The rules of a day: speed in metres per minute, service times in minutes. Half of a service time comes
+ * before the pickup or drop-off, and half after it.
  */
 export type DayRules = {
   metersPerMinute: number;
@@ -29,15 +29,14 @@ export type DayRules = {
 /** One day of the Meal Delivery Routing Problem set (Reyes et al., 2018). Times are minutes of the day. */
 export type Day = {
   rules: DayRules;
-  /** By placement, then by id. */
+  /** Sorted by placement, then by id. */
   orders: readonly DayOrder[];
   couriers: readonly DayCourier[];
   restaurants: ReadonlyMap<string, DayRestaurant>;
 };
 
 /**
- * A file of a day is missing or wrong. The message names the file, the line (1 = the header) and what is
- * wrong.
+ * A file of a day is missing or wrong. The message names the file, the line (1 = the header) and the problem.
  */
 export class DayError extends UsageError {
   override name = 'DayError';
@@ -70,8 +69,8 @@ export async function readDay(folder: string): Promise<Day> {
 }
 
 /**
- * A day from the text of its files.
- * @throws DayError at the first thing that is wrong
+ * Parses a day from the text of its files.
+ * @throws DayError at the first problem
  */
 export function parseDay(files: DayFiles): Day {
   const rules = parseRules(files['instance_parameters.txt']);
@@ -115,7 +114,7 @@ async function readText(folder: string, name: DayFileName): Promise<string> {
   }
 }
 
-/** One row of a file, with its line, so that whatever is wrong in it can be named. */
+/** One row of a file, with its line for error messages. */
 class Row {
   constructor(
     readonly file: DayFileName,
@@ -175,12 +174,12 @@ function namedCells(
   return Object.fromEntries(names.map((name, at) => [name, cells[at] ?? '']));
 }
 
-/** What `info: true` adds to each row, which the types of csv-parse do not say. */
+/** A row with `info: true`. The types of csv-parse omit this form. */
 const WITH_LINES = z.array(z.object({ record: z.array(z.string()), info: z.object({ lines: z.number() }) }));
 
 type Cells = { line: number; cells: string[] };
 
-/** Tab separated, with the line of every row. */
+/** Parses tab-separated rows, each with its line. */
 function parseCells(file: DayFileName, text: string): Cells[] {
   try {
     const records = parse(text, {

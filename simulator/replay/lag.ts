@@ -1,14 +1,14 @@
 import { percentileOf } from '../client/latencies';
 
 /**
- * How far what was done lies behind what was due, in ms of this machine. On a machine that keeps up it is a
- * few ms; where it grows to a minute of the day, orders come and couriers move at other times than the day
- * says, and the plan shows the machine, not the dispatch.
+ * The lag of actions behind their due times, in real ms. It is a few ms on a machine that keeps up. At a lag
+ * of a minute of the day, orders and couriers no longer follow the day's times. The plan then shows the
+ * machine's limits instead of the dispatch.
  */
 export class Lag {
   private readonly samples = new Map<LagKind, number[]>();
 
-  /** @param dueAt epoch ms; @param doneAt epoch ms, when the service had acknowledged it */
+  /** @param dueAt epoch ms; @param doneAt epoch ms of the service's acknowledgement */
   add(kind: LagKind, dueAt: number, doneAt: number): void {
     const known = this.samples.get(kind);
     const lagMs = Math.max(0, doneAt - dueAt);
@@ -30,8 +30,8 @@ export class Lag {
 }
 
 /**
- * order: posted after its placement; step: a courier's step after its time; offer: offered after the search
- * could find the courier; timer: this process's own timers.
+ * order: from placement to post; step: from the due time of a courier's step to its answer; offer: from the
+ * moment the search could find a courier to the offer; timer: this process's own timers.
  */
 export type LagKind = 'order' | 'step' | 'offer' | 'timer';
 export const LAG_KINDS: readonly LagKind[] = ['order', 'step', 'offer', 'timer'];
@@ -39,8 +39,8 @@ export const LAG_KINDS: readonly LagKind[] = ['order', 'step', 'offer', 'timer']
 export type LagFigures = { count: number; p50Ms: number; p95Ms: number; maxMs: number };
 
 /**
- * The plan means nothing once one in twenty of these is later than this, in minutes of the day: the data
- * itself counts in whole minutes.
+ * The plan is invalid if the p95 of a lag exceeds this, in minutes of the day. The data itself counts in
+ * whole minutes.
  */
 export const LARGEST_LAG_MINUTES = 1;
 
@@ -48,8 +48,8 @@ export type SpeedVerdict =
   { held: true } | { held: false; kind: LagKind; lagMinutes: number; highestSpeed: number };
 
 /**
- * Whether the machine held the speed; if not, what lagged most, by how many minutes of the day, and a speed
- * at which that lag would be harmless.
+ * Whether the machine kept up with the speed. If not: the worst kind of lag, its minutes of the day, and a
+ * speed at which that lag is harmless.
  */
 export function judgeSpeed(lag: Lag, speed: number): SpeedVerdict {
   const worst = LAG_KINDS.map((kind) => ({ kind, p95Ms: lag.figures(kind)?.p95Ms ?? 0 })).reduce((a, b) =>

@@ -1,11 +1,11 @@
 /**
  * npm run replay -- --day FOLDER --speed 60 --plan plan.csv [--until MINUTE]
  *
- * Plays a day of the Meal Delivery Routing Problem set through a worker and an API that it starts on the given
- * PostgreSQL, Redis and Temporal, and writes who was assigned what and when, for mdrp_evaluate.py; see
+ * Plays a day of the Meal Delivery Routing Problem set. It starts a worker and an API on the given
+ * PostgreSQL, Redis and Temporal. It writes the assignments as a plan for mdrp_evaluate.py; see
  * docs/replay.md. The last line of stdout is JSON.
- * Exit code: 0 = played; 1 = a promise of the service was broken, or it failed; 2 = wrong arguments, settings or
- * files; 3 = the machine did not hold the speed.
+ * Exit code: 0 = played; 1 = the service broke a promise, or the replay failed; 2 = wrong arguments, settings
+ * or files; 3 = the machine did not keep up with the speed.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -109,7 +109,7 @@ async function logProgress(replay: Replay, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * As the system really assigned them: what PostgreSQL says of the assignments that held, on the day's clock.
+ * The plan of the real system: the assignments in PostgreSQL that stayed in force, on the day's clock.
  */
 function planOf({ clock, orderIds, courierIds }: Replay, deliveries: readonly RecordedDelivery[]): PlanRow[] {
   return deliveries.flatMap(({ deliveryId, assignments }) => {
@@ -173,7 +173,7 @@ function report(
         `${verdict.lagMinutes.toFixed(1)} minutes of the day, so the plan is not valid. ` +
         `Try --speed ${verdict.highestSpeed}.`,
     );
-    return lostAcks === 0 ? 3 : 1; // what was lost is worse than a plan that tells little
+    return lostAcks === 0 ? 3 : 1; // a lost acknowledgement outranks an invalid plan
   }
   return lostAcks === 0 && end !== 'STOPPED' ? 0 : 1;
 }
@@ -182,7 +182,7 @@ function minutes(ms: number, speed: number): string {
   return ((ms * speed) / 60_000).toFixed(2);
 }
 
-/** Of what was carried, by the couriers' own clocks; the evaluator has the last word. */
+/** Figures of the carried orders, by the couriers' own times. mdrp_evaluate.py gives the final figures. */
 function clickToDoorMean({ couriers }: Replay, { orders }: Day): number | null {
   const placement = new Map(orders.map(({ id, placementMinute }) => [id, placementMinute]));
   const clicks = couriers.flatMap(({ carried }) =>

@@ -1,9 +1,9 @@
 /**
- * One assignment as the system really made it: when (minute of the day), to which courier, of which order.
+ * One real assignment of the system: minute of the day, courier and order.
  */
 export type PlanRow = { assignedMinute: number; courierId: string; orderId: string };
 
-/** The plan as mdrp_evaluate.py reads it, by time. */
+/** The plan in the format of mdrp_evaluate.py, sorted by time. */
 export function planCsv(rows: readonly PlanRow[]): string {
   const sorted = [...rows].sort(
     (a, b) => a.assignedMinute - b.assignedMinute || (a.orderId < b.orderId ? -1 : 1),
@@ -15,7 +15,7 @@ export function planCsv(rows: readonly PlanRow[]): string {
 }
 
 /**
- * As the plan tells it: rounded up to a hundredth, so that an assignment never comes before what caused it.
+ * Rounds up to a hundredth, as in the plan, so an assignment never precedes its cause.
  */
 export function planMinute(minute: number): number {
   return Math.ceil(minute * 100) / 100;

@@ -15,25 +15,24 @@ import { type DayClock, dayClock } from './timing';
 export type ReplayOptions = { speed: number; untilMinute: number | null };
 export type ReplayDeps = { day: Day; connections: Connections; log: (line: string) => void };
 
-/** Why a day's replay is over. */
+/** Why a day's replay ended. */
 export type ReplayEnd = 'ALL_ENDED' | 'NO_COURIER_LEFT' | 'UNTIL' | 'STOPPED';
 
-/** Time to get ready between the last preparation and the first minute played, in real ms. */
+/** Delay between the preparation and the first played minute, in real ms. */
 const LEAD_MS = 1_000;
 const PAY_CENTS = 1_000;
 const REGISTRATIONS_AT_ONCE = 8;
 const TIMER_EVERY_MS = 100;
 
 /**
- * One day played through the running system: its shops, orders and couriers as real clients, on the day's
- * clock.
+ * Plays one day through the running system. Its shops and couriers are real clients on the day's clock.
  */
 export class Replay {
   readonly lag = new Lag();
   readonly ledger = new Ledger();
   readonly latencies = new Latencies();
   readonly couriers: Courier[] = [];
-  /** Which order each delivery is, and which courier each driver, by the service's ids. */
+  /** The order of each delivery and the courier of each driver, by the service's ids. */
   readonly orderIds = new Map<string, string>();
   readonly courierIds = new Map<string, string>();
   private readonly byDelivery = new Map<string, DayOrder>();
@@ -221,7 +220,7 @@ export class Replay {
     return restaurant;
   }
 
-  /** An offer may come before the answer to the order that it is for. */
+  /** An offer can arrive before the answer to its order, so this waits for the answer. */
   private async jobOf(deliveryId: string): Promise<{ order: DayOrder; restaurant: Place }> {
     const known = this.byDelivery.get(deliveryId);
     const order =
@@ -251,7 +250,7 @@ export class Replay {
     return undefined;
   }
 
-  /** How late this process itself comes to what it has to do. */
+  /** Samples the lag of this process's own timers. */
   private async watchTimers(signal: AbortSignal): Promise<void> {
     for (
       let dueAt = Date.now() + TIMER_EVERY_MS;

@@ -1,16 +1,15 @@
 import type { DayRules } from './day';
 
-/** How far apart two places of a courier may lie in time: well within what the service calls fresh. */
+/** The longest time between two positions of a courier. It is well within the service's freshness limit. */
 const FRESH_SECONDS = 3_600;
 const TRIES_TO_SHOW_PLACE = 4;
 const LONGEST_PLACE_PAUSE_MS = 10_000;
-/** An offer is answered at once; this is what the answer may take on a slow machine, in real seconds. */
+/** Time for the answer to an offer on a slow machine, in real seconds. Couriers answer at once. */
 const ANSWER_SECONDS = 2;
 
 /**
- * The environment of worker and API for a replay: the day's own speed and no detours, all durations divided
- * by `speed`, offers on for all, and no limits that a hurried day would run into. What the user has set stays
- * as it is.
+ * The environment of worker and API for a replay: the day's own speed, no detours, all durations divided by
+ * `speed`, offers on for all, and limits high enough for a fast day. The user's own settings stay.
  */
 export function serviceEnvironment(
   rules: DayRules,
@@ -30,8 +29,7 @@ export function serviceEnvironment(
     TRAVEL_DETOUR_FACTOR: '1',
     POSITION_FRESH_SECONDS: String(FRESH_SECONDS),
     POSITION_OFFLINE_MINUTES: '1440',
-    // A recorded day says where a courier set out and arrived, not the way between: nobody is lost for being
-    // silent or standing still.
+    // A recorded day gives only the start and end of a ride, so silent or still couriers are not lost.
     LOST_AFTER_SILENCE_SECONDS: '86400',
     LOST_AFTER_NO_PROGRESS_MINUTES: '1440',
     OFFER_EXPIRATION_SECONDS: String(Math.min(3_600, Math.max(30, Math.ceil(ANSWER_SECONDS * speed)))),
@@ -46,7 +44,7 @@ export function serviceEnvironment(
   };
 }
 
-/** How often a courier shows their place, in real ms. */
+/** The interval between a courier's positions, in real ms. */
 export function placePauseMs(speed: number): number {
   return Math.max(
     250,

@@ -1,19 +1,19 @@
 import type { DayOrder, DayRules, Place } from './day';
 
 /**
- * Minutes of the day from a place to another: the straight line ÷ metres a minute, rounded up (the rule of
- * the data set).
+ * Travel time between two places, in minutes of the day: the straight line ÷ metres per minute, rounded up
+ * (the rule of the data set).
  */
 export function travelMinutes(from: Place, to: Place, { metersPerMinute }: DayRules): number {
   return Math.ceil(Math.hypot(from.x - to.x, from.y - to.y) / metersPerMinute);
 }
 
-/** Where a courier is and from which minute of the day they can leave. */
+/** A courier's place, and the first minute of the day at which the courier can leave. */
 export type CourierState = Place & { freeMinute: number };
 
 /**
- * One job's moments, in minutes of the day. `arrive` and `atDoor` are when the courier gets there; `pick` and
- * `drop` are the moments that count.
+ * The times of one job, in minutes of the day. `arrive` and `atDoor` are arrivals; `pick` and `drop` are the
+ * pickup and the drop-off.
  */
 export type JobTimes = {
   leave: number;
@@ -25,10 +25,9 @@ export type JobTimes = {
 };
 
 /**
- * When a courier who is told at `assignedMinute` picks the order up and brings it: they leave when told and
- * free, half of each service time lies before the moment that counts and half after it, and the food is not
- * picked up before it is ready. The data set's rules, as mdrp_evaluate.py has them: a pickup falls on a whole
- * minute.
+ * The times of a job assigned at `assignedMinute`. The courier leaves once assigned and free. Half of each
+ * service time comes before the pickup or drop-off, and half after it. The pickup waits for the food. These
+ * are the data set's rules, as in mdrp_evaluate.py: a pickup falls on a whole minute.
  */
 export function jobTimes(
   courier: CourierState,
@@ -45,15 +44,15 @@ export function jobTimes(
   return { leave, arrive, pick, atDoor, drop, free: drop + rules.dropoffServiceMinutes / 2 };
 }
 
-/** The day's minutes on this machine's clock. */
+/** Converts between the day's minutes and this machine's clock. */
 export type DayClock = {
-  /** Epoch ms at which a minute of the day falls. */
+  /** The epoch ms of a minute of the day. */
   instantOf(minute: number): number;
-  /** The minute of the day, with its fraction, at an epoch ms. */
+  /** The minute of the day at an epoch ms, with its fraction. */
   minuteOf(at: number): number;
 };
 
-/** @param speed how many minutes of the day pass in a minute */
+/** @param speed minutes of the day per real minute */
 export function dayClock(startsAt: number, speed: number): DayClock {
   const msPerMinute = 60_000 / speed;
   return {

@@ -52,7 +52,7 @@ describe('the balance of the demo city', () => {
     return { balance, log, duty, asked };
   }
 
-  test('nothing is ordered before the backlog is known; then what the drivers can carry', async () => {
+  test('no order comes before the backlog is known; then orders match the drivers', async () => {
     const { balance } = balanceOf(async () => ({ ok: true, waiting: 0 }));
     expect(balance.everyMs()).toBe(Infinity);
     void balance.watchBacklog(stop.signal);
@@ -62,7 +62,7 @@ describe('the balance of the demo city', () => {
     expect(balance.progress()).toBe('calm; 0 orders wait; 1 of 1 drivers are on duty');
   });
 
-  test('too many who wait, or nobody on duty: no orders', async () => {
+  test('orders stop when too many wait or no driver is on duty', async () => {
     let waiting = 100;
     const { balance, duty } = balanceOf(async () => ({ ok: true, waiting }));
     void balance.watchBacklog(stop.signal);
@@ -75,7 +75,7 @@ describe('the balance of the demo city', () => {
     expect(balance.everyMs()).toBe(Infinity);
   });
 
-  test('while the service is away, or refuses, the last count holds', async () => {
+  test('the last count holds while the service is away or refuses', async () => {
     let looks = 0;
     const { balance, log } = balanceOf(async () => {
       looks += 1;

@@ -6,7 +6,7 @@ const DRIVERS = 12;
 const SPEED = 20;
 const CITY = { drivers: DRIVERS, speed: SPEED, minutes: 120 };
 const SEEDS = ['one', 'two', 'three', 'four', 'five'];
-/** What `npm start` ordered before orders followed the drivers. */
+/** The fixed rate of `npm start` before orders followed the drivers. */
 const OLD_ORDERS_PER_HOUR = 14 * 60;
 
 const balanced =
@@ -22,7 +22,7 @@ const hourOf = (runs: readonly CitySample[][], number: 1 | 2): CitySample[] =>
 const longest = (runs: readonly CitySample[][]): number =>
   Math.max(...runs.flat().map(({ waiting }) => waiting));
 
-/** The second hour has no longer queues than the first, but for chance, and none is ever long. */
+/** The second hour's queues are no longer than the first's, apart from chance, and no queue is ever long. */
 function expectBalance(runs: readonly CitySample[][], drivers: number): void {
   expect(meanOf(hourOf(runs, 2), 'waiting')).toBeLessThanOrEqual(meanOf(hourOf(runs, 1), 'waiting') + 0.25);
   expect(longest(runs)).toBeLessThanOrEqual(waitingBound(drivers) + 2);
@@ -39,20 +39,20 @@ describe('two hours of the demo city', () => {
     expectBalance(playAll({ ...CITY, drivers, speed, rate: balanced(speed) }), drivers);
   });
 
-  test('with the old fixed rate it grows, and this test would say so', () => {
+  test('the queue grows with the old fixed rate', () => {
     const runs = playAll({ ...CITY, rate: () => OLD_ORDERS_PER_HOUR });
     expect(() => expectBalance(runs, DRIVERS)).toThrow();
     for (const run of runs)
       expect(meanOf(hourOf([run], 2), 'waiting')).toBeGreaterThan(2 * meanOf(hourOf([run], 1), 'waiting'));
   });
 
-  test('a seed plays the same hours again', () => {
+  test('the same seed gives the same hours', () => {
     const play = (seed: string): CitySample[] => playCity({ ...CITY, seed, rate: balanced(SPEED) });
     expect(play('again')).toEqual(play('again'));
     expect(play('again')).not.toEqual(play('other'));
   });
 
-  test('more is delivered in the rush than in the lull', () => {
+  test('drivers deliver more in the rush than in the lull', () => {
     const samples = playCity({ ...CITY, seed: 'phases', rate: balanced(SPEED) });
     const perMinute = (phase: string): number => {
       const gains = samples.flatMap((sample, at) => {
@@ -71,18 +71,18 @@ describe('two hours of the demo city', () => {
     const drainedAt = samples.findIndex(({ waiting }) => waiting <= 2 * waitingBound(DRIVERS));
     expect(drainedAt).toBeGreaterThan(5);
     expect(drainedAt).toBeLessThan(30);
-    // The first order of a run comes at once.
+    // A run places its first order at once.
     for (const { waiting, delivered } of samples.slice(0, drainedAt)) expect(waiting + delivered).toBe(151);
     expect(longest([samples.slice(drainedAt + 5)])).toBeLessThanOrEqual(waitingBound(DRIVERS) + 2);
   });
 
-  test('a bad evening is one: the queue grows', () => {
+  test('the queue grows with rush demand', () => {
     const run = playCity({ ...CITY, seed: 'rush', rate: (city) => ordersPerHour('rush', city, SPEED) });
     expect(meanOf(hourOf([run], 2), 'waiting')).toBeGreaterThan(2 * meanOf(hourOf([run], 1), 'waiting'));
   });
 
-  test.each([5, 20, 60])('drivers carry what demand counts on, and not far more: speed %i', (speed) => {
-    // Somebody always waits, so nobody is ever idle.
+  test.each([5, 20, 60])('drivers carry up to 1.5 times what demand assumes: speed %i', (speed) => {
+    // Orders always wait, so no driver is ever idle.
     const samples = playCity({
       ...CITY,
       speed,

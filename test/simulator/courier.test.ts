@@ -20,7 +20,7 @@ const order = (id: string, readyMinute: number): DayOrder => ({
 });
 const done: Outcome<object> = { ok: true };
 
-/** A service that says yes, and what was asked of it, in order. */
+/** A service that accepts every request, and the list of requests in order. */
 function service(
   orders: readonly DayOrder[],
   { onDuty }: { onDuty: (hear: (news: DriverEvent) => void) => void },
@@ -120,7 +120,7 @@ describe('a courier of the day', () => {
     expect(log).toEqual([]);
   });
 
-  test('refuses what could not be picked up before the end of the shift', async () => {
+  test('rejects an offer with a pickup after the end of the shift', async () => {
     const world = service([order('late', 45)], { onDuty: (hear) => hear(offered('late')) });
     const { courier } = courierOf(world, { onMinute: 0, offMinute: 40 });
     await courier.work(new AbortController().signal);
@@ -128,21 +128,21 @@ describe('a courier of the day', () => {
     expect(courier.refused).toBe(1);
   });
 
-  test('finishes what is in hand after the shift, and takes nothing more', async () => {
+  test('finishes the job in hand after the shift, and accepts no more', async () => {
     const world = service([order('o1', 40)], { onDuty: (hear) => hear(offered('o1')) });
     const { courier } = courierOf(world, { onMinute: 0, offMinute: 45 });
     await courier.work(new AbortController().signal);
     expect(world.asked.slice(-4)).toEqual(['arriveAtDropoff o1', 'end', 'deliver o1', 'close']);
   });
 
-  test('the next job begins where and when the last one ends', async () => {
+  test('begins the next job at the place and time of the last drop-off', async () => {
     let tell: (news: DriverEvent) => void = () => undefined;
     const world = service([order('o1', 0), order('o2', 0)], {
       onDuty: (hear) => ((tell = hear), hear(offered('o1'))),
     });
     const { step } = world.client;
     world.client.step = async (deliveryId, name, at) => {
-      // The offer may overtake the answer to the step that made the courier free.
+      // The offer may overtake the answer to the last step of the previous job.
       if (name === 'deliver' && deliveryId === 'o1') tell(offered('o2'));
       return step(deliveryId, name, at);
     };
@@ -154,7 +154,7 @@ describe('a courier of the day', () => {
     expect(courier.isHome).toBe(true);
   });
 
-  test('an offer heard twice is answered once', async () => {
+  test('answers a repeated offer once', async () => {
     const world = service([order('o1', 0)], {
       onDuty: (hear) => (
         hear(offered('o1')),
@@ -167,7 +167,7 @@ describe('a courier of the day', () => {
     expect(world.asked.filter((what) => what.startsWith('accept'))).toHaveLength(1);
   });
 
-  test('a day that is stopped stops', async () => {
+  test('stops when the day is aborted', async () => {
     const stop = new AbortController();
     const world = service([order('o1', 20)], {
       onDuty: (hear) => (hear(offered('o1')), setTimeout(() => stop.abort(), 30)),

@@ -30,7 +30,7 @@ describe('the hour of the demo city', () => {
   });
 });
 
-describe('how many orders come', () => {
+describe('the order rate', () => {
   test.each([
     ['calm', 0],
     ['rush', 25],
@@ -41,14 +41,14 @@ describe('how many orders come', () => {
     expect(rate).toBeLessThan(CAPACITY);
   });
 
-  test('follows the drivers on duty; without any, nobody orders', () => {
+  test('follows the drivers on duty, and is 0 without any', () => {
     const withDrivers = (driversOnDuty: number): number =>
       ordersPerHour('balanced', { ...CALM, driversOnDuty }, SPEED);
     expect(withDrivers(5)).toBeCloseTo(withDrivers(10) / 2);
     expect(withDrivers(0)).toBe(0);
   });
 
-  test('is held back where too many wait, and comes to a stop at twice the bound', () => {
+  test('falls when too many orders wait, and is 0 at twice the bound', () => {
     const bound = waitingBound(10);
     const withWaiting = (waiting: number): number => ordersPerHour('balanced', { ...CALM, waiting }, SPEED);
     expect(withWaiting(bound)).toBe(withWaiting(0));
@@ -57,11 +57,11 @@ describe('how many orders come', () => {
     expect(withWaiting(500)).toBe(0);
   });
 
-  test('a bad evening is three times more than can be carried, however many wait', () => {
+  test('rush demand is three times the capacity, with any backlog', () => {
     expect(ordersPerHour('rush', { ...CALM, waiting: 500 }, SPEED)).toBeCloseTo(CAPACITY * RUSH_UTILISATION);
   });
 
-  test('a faster city orders more, but offers take the time they take', () => {
+  test('rises with the speed, but less than in proportion: offers take real time', () => {
     expect(deliveriesPerDriverHour(40)).toBeGreaterThan(1.5 * deliveriesPerDriverHour(20));
     expect(deliveriesPerDriverHour(40)).toBeLessThan(2 * deliveriesPerDriverHour(20));
     expect(deliveriesPerDriverHour(1_000)).toBeLessThan(3_600);

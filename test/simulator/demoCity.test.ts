@@ -12,7 +12,7 @@ const ZONES: Zone[] = DEMO_ZONES.map(({ zoneId, ring }) => ({
 }));
 
 describe('the demo city', () => {
-  test('has three sound zones', () => {
+  test('has three valid zones', () => {
     expect(ZONES.map(({ area }) => zoneProblem(area))).toEqual([null, null, null]);
   });
 
@@ -22,13 +22,13 @@ describe('the demo city', () => {
     );
   });
 
-  test('is small enough that every driver is found within the widest search', () => {
+  test('lies within the widest search radius of every driver', () => {
     const corners = DEMO_ZONES.flatMap(({ ring }) => ring.map(([lng, lat]) => ({ lat, lng })));
     const widest = Math.max(...corners.flatMap((a) => corners.map((b) => distanceMeters(a, b))));
     expect(widest).toBeLessThan(15_000);
   });
 
-  test('customers live in the zones', () => {
+  test('has customers inside the zones', () => {
     const random = randomFrom('customers');
     for (const zone of DEMO_ZONES) {
       const area = ZONES.find(({ zoneId }) => zoneId === zone.zoneId)?.area;
@@ -36,7 +36,7 @@ describe('the demo city', () => {
     }
   });
 
-  test('drivers have names of their own and some have the old app', () => {
+  test('has drivers with distinct names, some with the v1 app', () => {
     const drivers = Array.from({ length: 60 }, (_, index) => demoDriver(index));
     expect(new Set(drivers.map(({ name }) => name)).size).toBe(60);
     expect(drivers.filter(({ isV1 }) => isV1)).toHaveLength(10);

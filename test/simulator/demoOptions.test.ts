@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { UsageError } from '../../simulator/kit/arguments';
 import { readOptions } from '../../simulator/demo/options';
 
-describe('what the demo is asked for', () => {
-  test('nothing: a city to look at, without end', () => {
+describe('the options of the demo', () => {
+  test('no arguments give an endless city to watch', () => {
     expect(readOptions(['--seed', 's'])).toEqual({
       deliveries: null,
       drivers: 12,
@@ -18,7 +18,7 @@ describe('what the demo is asked for', () => {
     });
   });
 
-  test('so many deliveries, at a speed at which they are soon over', () => {
+  test('--deliveries with --exit gives a fast judged run', () => {
     expect(readOptions(['--deliveries', '20', '--exit'])).toMatchObject({
       deliveries: 20,
       drivers: 12,
@@ -30,7 +30,7 @@ describe('what the demo is asked for', () => {
     });
   });
 
-  test('a bad evening, with more drivers', () => {
+  test('--hostile gives more drivers', () => {
     expect(readOptions(['--deliveries', '60', '--hostile', '--exit'])).toMatchObject({
       deliveries: 60,
       drivers: 20,
@@ -44,7 +44,7 @@ describe('what the demo is asked for', () => {
     ).toMatchObject({ drivers: 30, everyMs: 2_000 });
   });
 
-  test('a rush, without end', () => {
+  test('--rush gives an endless rush', () => {
     expect(readOptions(['--rush'])).toMatchObject({
       deliveries: null,
       demand: 'rush',
@@ -53,36 +53,36 @@ describe('what the demo is asked for', () => {
     });
   });
 
-  test('a steady pause between orders, whatever the drivers do', () => {
+  test('--every gives a steady pause between orders', () => {
     expect(readOptions(['--every', '4'])).toMatchObject({ deliveries: null, demand: null, everyMs: 4_000 });
   });
 
-  test('harms in turns', () => {
+  test('--harm gives the harms in turn', () => {
     expect(
       readOptions(['--deliveries', '20', '--exit', '--harm', 'worker,redis', '--harm-every', '2']),
     ).toMatchObject({ harms: ['worker', 'redis'], harmEveryMs: 2_000 });
   });
 
   test.each<[string, string[], string]>([
-    ['an end without a number', ['--exit'], '--exit needs --deliveries'],
+    ['an exit without a number', ['--exit'], '--exit needs --deliveries'],
     [
-      'a bad evening without an end',
+      'a hostile run without an exit',
       ['--hostile', '--deliveries', '60'],
       '--hostile needs --deliveries and --exit',
     ],
     [
-      'a bad evening with other harms',
+      'a hostile run with harms',
       ['--hostile', '--deliveries', '60', '--exit', '--harm', 'api'],
       '--hostile and --harm exclude each other',
     ],
     [
-      'too short an evening',
+      'a hostile run with too few orders',
       ['--hostile', '--deliveries', '10', '--exit'],
       '--deliveries must be a whole number from 42',
     ],
-    ['a rush with a pace', ['--rush', '--every', '2'], '--rush sets the orders itself'],
+    ['a rush with a pause', ['--rush', '--every', '2'], '--rush sets the orders itself'],
     ['a rush with a number', ['--rush', '--deliveries', '20', '--exit'], '--rush sets the orders itself'],
-    ['harm that nobody judges', ['--harm', 'api'], '--harm needs --exit'],
+    ['harm without a judged run', ['--harm', 'api'], '--harm needs --exit'],
     [
       'an unknown harm',
       ['--deliveries', '9', '--exit', '--harm', 'disk'],

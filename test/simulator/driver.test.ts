@@ -20,7 +20,7 @@ const ALWAYS: Odds = { accept: 1, reject: 0, breakAfterJob: 0, failAtDoor: 0 };
 const done: Outcome<object> = { ok: true };
 const refused: Outcome<never> = { ok: false, status: 409, code: 'OFFER_WITHDRAWN', detail: '' };
 
-/** A service with one delivery, and what was asked of it. `over` resolves at the word that ends the test. */
+/** A service with one delivery, and the list of its requests. `over` aborts at the request `ends`. */
 function service({
   ends,
   firstNews,
@@ -151,7 +151,7 @@ const OFFER: DriverEvent = {
 const ALL_STEPS = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'];
 
 describe('a simulated driver', () => {
-  test('accepts, fetches and delivers, and keeps what was acknowledged', async () => {
+  test('accepts, picks up and delivers, and records the acknowledged results', async () => {
     const world = service({ ends: 'deliver', firstNews: [OFFER, OFFER] });
     const { driver, ledger, offerArrivals, log } = driverOf(world);
     await driver.work(world.over.signal);
@@ -162,7 +162,7 @@ describe('a simulated driver', () => {
     expect(log).toEqual([]);
   });
 
-  test('refuses', async () => {
+  test('rejects an offer', async () => {
     const world = service({ ends: 'reject', firstNews: [OFFER] });
     const { driver, ledger } = driverOf(world, { odds: { ...ALWAYS, accept: 0, reject: 1 } });
     await driver.work(world.over.signal);
@@ -173,7 +173,7 @@ describe('a simulated driver', () => {
   test.each<[OfferAnswer, string[]]>([
     ['reject', ['reject']],
     ['ignore', []],
-  ])('answers as it was dealt, whatever the odds: %s', async (answer, asked) => {
+  ])('gives the dealt answer in place of the odds: %s', async (answer, asked) => {
     const world = service({ ends: 'reject', firstNews: [OFFER] });
     const { driver } = driverOf(world, { answer });
     await workUntil(
@@ -186,7 +186,7 @@ describe('a simulated driver', () => {
     expect(driver.counts.ignored).toBe(answer === 'ignore' ? 1 : 0);
   });
 
-  test('does not answer an offer that was withdrawn meanwhile', async () => {
+  test('does not answer a withdrawn offer', async () => {
     const world = service({ ends: 'never', firstNews: [OFFER, { kind: 'offerOver', offerId: 'o1' }] });
     const { driver } = driverOf(world);
     await workUntil('the offer is dealt with', driver, world.over, ({ refusedLate }) => refusedLate === 1);
@@ -194,7 +194,7 @@ describe('a simulated driver', () => {
     expect(driver.counts.refusedLate).toBe(1);
   });
 
-  test('an accept that came too late is no acknowledgement', async () => {
+  test('does not record a late accept as acknowledged', async () => {
     const world = service({ ends: 'never', firstNews: [OFFER] });
     world.client.accept = async () => {
       world.over.abort();
@@ -206,7 +206,7 @@ describe('a simulated driver', () => {
     expect(driver.counts).toMatchObject({ accepted: 0, refusedLate: 1 });
   });
 
-  test('with the app of v1 carries what it is given, from wherever it stands', async () => {
+  test('carries an assigned delivery from its current state with the v1 app', async () => {
     const world = service({
       ends: 'deliver',
       firstNews: [
@@ -220,7 +220,7 @@ describe('a simulated driver', () => {
     expect(world.asked).toEqual(['start', 'arriveAtDropoff', 'deliver']);
   });
 
-  test('goes on after a restart with what the state says', async () => {
+  test('continues the deliveries of the state after a restart', async () => {
     const world = service({
       ends: 'deliver',
       firstNews: [{ kind: 'state', offers: [], deliveryIds: ['d1'] }],
@@ -231,7 +231,7 @@ describe('a simulated driver', () => {
     expect(world.asked).toEqual(['start', 'pickUp', 'arriveAtDropoff', 'deliver']);
   });
 
-  test('brings back what nobody takes in', async () => {
+  test('returns goods to the shop after a failed drop-off', async () => {
     const world = service({ ends: 'returnGoods', firstNews: [OFFER] });
     const { driver } = driverOf(world, { odds: { ...ALWAYS, failAtDoor: 1 } });
     await driver.work(world.over.signal);
@@ -248,7 +248,7 @@ describe('a simulated driver', () => {
     expect(driver.counts).toMatchObject({ delivered: 0, returned: 1 });
   });
 
-  test('stops riding for a delivery that is cancelled', async () => {
+  test('stops riding for a cancelled delivery', async () => {
     const world = service({ ends: 'never', firstNews: [OFFER] });
     const { accept } = world.client;
     world.client.accept = async (offerId) => {
@@ -286,8 +286,8 @@ describe('a simulated driver', () => {
     expect(driver.counts.breaks).toBe(1);
   });
 
-  describe('who vanishes', () => {
-    /** `start` is heard twice: at the beginning, and from whoever is back. */
+  describe('that vanishes', () => {
+    /** `start` comes twice: at the beginning, and when the driver is back. */
     function vanishingFrom(world: ReturnType<typeof service>, afterAccept: AfterAccept) {
       const { startShift } = world.client;
       world.client.startShift = async (endsAt) => {
@@ -299,7 +299,7 @@ describe('a simulated driver', () => {
       return driverOf(world, { afterAccept });
     }
 
-    test('is not heard after accepting, until they are back', async () => {
+    test('is silent after an accept until it is back', async () => {
       const world = service({ ends: 'never', firstNews: [OFFER] });
       const { driver, ledger } = vanishingFrom(world, 'vanishes');
       await driver.work(world.over.signal);
@@ -308,7 +308,7 @@ describe('a simulated driver', () => {
       expect(driver.counts).toMatchObject({ accepted: 1, vanishedBeforePickup: 1, vanishedWithGoods: 0 });
     });
 
-    test('or after they have the goods', async () => {
+    test('is silent after the pickup until it is back', async () => {
       const world = service({ ends: 'never', firstNews: [OFFER] });
       const { driver } = vanishingFrom(world, 'vanishesWithGoods');
       await driver.work(world.over.signal);
@@ -326,7 +326,7 @@ describe('a simulated driver', () => {
     });
   });
 
-  test('takes goods over where another driver left them', async () => {
+  test('takes goods over from another driver at the meeting point', async () => {
     const world = service({
       ends: 'deliver',
       firstNews: [{ kind: 'assigned', deliveryId: 'd1' }],
@@ -371,7 +371,7 @@ describe('a simulated driver', () => {
     expect(driver.onTheWayTo).toBeNull();
   });
 
-  test('has given nothing up where it has the goods by then: ops decide', async () => {
+  test('keeps a delivery that it has picked up: ops decide', async () => {
     const world = service({ ends: 'leave', firstNews: [], status: 'PICKED_UP' });
     const { driver, ledger } = driverOf(world);
     const working = driver.work(world.over.signal);
@@ -381,7 +381,7 @@ describe('a simulated driver', () => {
     expect(driver.counts.gaveUp).toBe(0);
   });
 
-  test('shows a place while riding that a service can believe, however fast the ride is played', async () => {
+  test('sends plausible positions while riding at any speed of the demo', async () => {
     const world = service({ ends: 'never', firstNews: [OFFER] });
     const speeds: number[] = [];
     world.client.sendPositions = async (fixes) => {
@@ -408,7 +408,7 @@ describe('a simulated driver', () => {
     expect(Math.max(...speeds)).toBeLessThan(10);
   });
 
-  test('rests when asked to, and begins anew where the break was ended for them', async () => {
+  test('takes a requested break, and starts the shift again if the service ended the break', async () => {
     const world = service({ ends: 'never', firstNews: [] });
     const { driver } = driverOf(world);
     expect(await driver.takeBreak()).toBe(true);
@@ -419,7 +419,7 @@ describe('a simulated driver', () => {
     expect(driver.isFree).toBe(true);
   });
 
-  test('goes home in silence, and comes back with a place and a new shift', async () => {
+  test('is silent at home, and comes back with a position and a new shift', async () => {
     const world = service({ ends: 'never', firstNews: [] });
     world.client.sendPositions = async () => {
       world.asked.push('place');
@@ -457,7 +457,7 @@ describe('a simulated driver', () => {
     expect(driver.isOnDuty).toBe(true);
   });
 
-  test('stays on duty where the service does not let them go', async () => {
+  test('stays on duty if the service refuses to end the shift', async () => {
     const { driver } = driverOf({
       ...service({ ends: 'never', firstNews: [] }),
       client: { ...service({ ends: 'never', firstNews: [] }).client, endShift: async () => refused },
@@ -466,7 +466,7 @@ describe('a simulated driver', () => {
     expect(driver.isOnDuty).toBe(true);
   });
 
-  test('has to fetch what is in hand until the goods are', async () => {
+  test('has to fetch the goods in hand until the pickup', async () => {
     const world = service({ ends: 'never', firstNews: [OFFER] });
     const seen: boolean[] = [];
     const { step } = world.client;
@@ -478,7 +478,7 @@ describe('a simulated driver', () => {
     };
     expect(driver.hasToFetch).toBe(false);
     await driver.work(world.over.signal);
-    // Arriving and fetching; then arriving at the door and handing over.
+    // Arrival at the pickup, pickup, arrival at the door, delivery.
     expect(seen).toEqual([true, true, false, false]);
   });
 });

@@ -11,8 +11,8 @@ const ENV = {
   REDIS_URL: 'redis://127.0.0.1:6379',
 };
 
-describe('where the simulator finds the service', () => {
-  test('is said by the environment', () => {
+describe("the simulator's settings", () => {
+  test('come from the environment', () => {
     expect(readInspectorSettings(ENV)).toEqual({
       apiUrl: ENV.API_URL,
       tokens: { localKey: ENV.JWT_LOCAL_KEY, issuer: 'driver-service', audience: 'driver-service' },
@@ -21,7 +21,7 @@ describe('where the simulator finds the service', () => {
     });
   });
 
-  test('all that is missing or wrong is named at once, and no secret is shown', () => {
+  test('name every missing or wrong variable at once, and show no secret', () => {
     const read = (): unknown =>
       readInspectorSettings({
         API_URL: 'nowhere',
@@ -37,7 +37,7 @@ describe('where the simulator finds the service', () => {
     expect(read).not.toThrow(/secret/);
   });
 
-  test('who only plays needs no database', () => {
+  test('need no database for a run that only plays', () => {
     const { API_URL, JWT_LOCAL_KEY } = ENV;
     expect(readSimulatorSettings({ API_URL, JWT_LOCAL_KEY }).apiUrl).toBe(API_URL);
   });
@@ -59,7 +59,7 @@ describe('arguments', () => {
     },
   );
 
-  test('a speed of no size is refused', () => {
+  test('a speed of 0 is refused', () => {
     expect(() => numberOf('--speed', '0', { min: 0.1, max: 20 })).toThrow(
       '--speed must be a number from 0.1 to 20',
     );
@@ -69,7 +69,7 @@ describe('arguments', () => {
 describe('the environment of a replay', () => {
   const rules = { metersPerMinute: 320, pickupServiceMinutes: 4, dropoffServiceMinutes: 4 };
 
-  test('is understood by the service: the day’s speed, no detour, everything scaled', () => {
+  test('is valid for the service: the day’s speed, no detour, all durations scaled', () => {
     const settings = readSettings(serviceEnvironment(rules, 60, ENV));
     expect(settings.timeScale).toBe(60);
     expect(settings.travel).toEqual({
@@ -83,7 +83,7 @@ describe('the environment of a replay', () => {
     });
   });
 
-  test('leaves to the user what they have set, but for the scale', () => {
+  test('keeps the user’s settings, except for the time scale', () => {
     const env = serviceEnvironment(rules, 10, {
       ...ENV,
       SEARCH_LEAD_MINUTES: '5',
@@ -93,7 +93,7 @@ describe('the environment of a replay', () => {
     expect(env).toMatchObject({ SEARCH_LEAD_MINUTES: '5', TRAVEL_DETOUR_FACTOR: '1.4', TIME_SCALE: '10' });
   });
 
-  test('couriers show their place often enough to stay on the map, at any speed', () => {
+  test('couriers send positions often enough to stay on the map, at any speed', () => {
     for (const speed of [0.1, 1, 60, 600, 1_000]) {
       const { ranking } = readSettings(serviceEnvironment(rules, speed, ENV));
       expect(placePauseMs(speed)).toBeLessThan(ranking.freshPositionMs / 2);

@@ -83,7 +83,7 @@ const WITNESS: RunEvidence = {
 };
 
 describe('the figures of a run', () => {
-  test('of a good one', () => {
+  test('of a good run have no problems', () => {
     expect(figuresOf(WITNESS)).toEqual({
       problems: [],
       figures: {
@@ -111,13 +111,13 @@ describe('the figures of a run', () => {
     });
   });
 
-  test('an offer counts from the search, or from the end of what came before', () => {
+  test('time an offer from the search, or from the end of the last offer or assignment', () => {
     expect(offerLatencies(WITNESS)).toEqual([55, 45]);
     const later = { ...DELIVERED, searchAt: 1_030 };
     expect(offerLatencies({ ...WITNESS, deliveries: [later] })).toEqual([30, 45]);
   });
 
-  test('an offer that had to wait for a driver does not count', () => {
+  test('leave out an offer that waited for a driver', () => {
     const waited = { ...DELIVERED, offers: [offer('o1', 'a', 'ACCEPTED', 1_050, 2_000, 1)] };
     expect(offerLatencies({ ...WITNESS, deliveries: [waited] })).toEqual([]);
   });
@@ -130,24 +130,28 @@ describe('the figures of a run', () => {
       'cancelled of delivery d1',
     ],
     [
-      'a driver held for ever',
+      'a driver with an offer after the run',
       { drivers: [driver('a', 'AVAILABLE', 1)] },
       'driver a is held: AVAILABLE, 1 live offers',
     ],
-    ['a driver BUSY with nothing', { drivers: [driver('a', 'BUSY')], onMap: [] }, 'driver a is held: BUSY'],
-    ['an AVAILABLE driver off the map', { onMap: [] }, 'driver a is AVAILABLE, but not on the map'],
-    ['another on it', { onMap: ['a', 'b'] }, 'driver b is ON_BREAK, but on the map'],
     [
-      'a workflow that ended otherwise',
+      'a BUSY driver without a delivery',
+      { drivers: [driver('a', 'BUSY')], onMap: [] },
+      'driver a is held: BUSY',
+    ],
+    ['an AVAILABLE driver off the map', { onMap: [] }, 'driver a is AVAILABLE, but not on the map'],
+    ['a driver on a break on the map', { onMap: ['a', 'b'] }, 'driver b is ON_BREAK, but on the map'],
+    [
+      'a workflow with another result',
       { histories: new Map([['d1', { events: 9, result: 'CANCELLED' }]]) },
       'the workflow of delivery d1 is CANCELLED, not DELIVERED',
     ],
     [
-      'a workflow that runs on',
+      'a workflow that still runs',
       { histories: new Map([['d1', { events: 9, result: 'running' }]]) },
       'the workflow of delivery d1 is running, not DELIVERED',
     ],
-    ['no workflow at all', { histories: new Map() }, 'the workflow of delivery d1 is none, not DELIVERED'],
+    ['a missing workflow', { histories: new Map() }, 'the workflow of delivery d1 is none, not DELIVERED'],
   ])('%s is a problem', (_, change, problem) => {
     expect(figuresOf({ ...WITNESS, ...change }).problems.join('\n')).toContain(problem);
   });

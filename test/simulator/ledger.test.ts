@@ -65,25 +65,21 @@ const KEPT: Acknowledged[] = [
   { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'deliver' },
 ];
 
-describe('acknowledged answers', () => {
-  test('that the record keeps are not lost', () => {
+describe('acknowledged results', () => {
+  test('are not lost if the record has them', () => {
     expect(lostAcknowledgements(KEPT, [delivered])).toEqual([]);
   });
 
   test.each<[string, Acknowledged, RecordedDelivery]>([
-    ['a delivery that is gone', { kind: 'posted', deliveryId: 'd2', sellerOrderId: 'order-2' }, delivered],
+    ['a missing delivery', { kind: 'posted', deliveryId: 'd2', sellerOrderId: 'order-2' }, delivered],
+    ["another order's delivery", { kind: 'posted', deliveryId: 'd1', sellerOrderId: 'order-2' }, delivered],
     [
-      'a delivery of another order',
-      { kind: 'posted', deliveryId: 'd1', sellerOrderId: 'order-2' },
-      delivered,
-    ],
-    [
-      'an accept whose offer expired',
+      'an accept of an expired offer',
       { kind: 'accepted', deliveryId: 'd1', offerId: 'o1', driverId: 'a', assignmentId: 's1' },
       delivered,
     ],
     [
-      'an accept of an offer that is gone',
+      'an accept of a missing offer',
       { kind: 'accepted', deliveryId: 'd1', offerId: 'o9', driverId: 'a', assignmentId: 's1' },
       delivered,
     ],
@@ -103,47 +99,43 @@ describe('acknowledged answers', () => {
       delivered,
     ],
     [
-      'a step by one who never took it',
+      'a step by a driver without an assignment',
       { kind: 'step', deliveryId: 'd1', driverId: 'a', step: 'pickUp' },
       delivered,
     ],
     [
-      'a delivery at the door that is still open',
+      'a drop-off of a delivery that is still open',
       { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'deliver' },
       { ...delivered, status: 'AT_DROPOFF' },
     ],
+    ['a missing return', { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'returnGoods' }, delivered],
+    ['a missing failure', { kind: 'failed', deliveryId: 'd1', driverId: 'b' }, delivered],
+    ['a missing cancel', { kind: 'cancelled', deliveryId: 'd1' }, delivered],
     [
-      'a return that never came',
-      { kind: 'step', deliveryId: 'd1', driverId: 'b', step: 'returnGoods' },
-      delivered,
-    ],
-    ['a failure that was forgotten', { kind: 'failed', deliveryId: 'd1', driverId: 'b' }, delivered],
-    ['a cancel that was forgotten', { kind: 'cancelled', deliveryId: 'd1' }, delivered],
-    [
-      'a driver who is not rid of what they gave up',
+      'a driver still assigned after giving up',
       { kind: 'gaveUp', deliveryId: 'd1', driverId: 'b' },
       delivered,
     ],
     [
-      'an assignment by hand that is gone',
+      'a missing manual assignment',
       { kind: 'manualAssignment', deliveryId: 'd1', driverId: 'b', assignmentId: 's9' },
       delivered,
     ],
     [
-      'an assignment by hand that is another driver’s',
+      'a manual assignment of another driver',
       { kind: 'manualAssignment', deliveryId: 'd1', driverId: 'c', assignmentId: 's1' },
       delivered,
     ],
     [
-      'an act of ops that left no trace',
+      'an ops action missing from the audit trail',
       { kind: 'opsAction', deliveryId: 'd1', entry: 'pay_raised' },
       delivered,
     ],
-  ])('%s is found', (_, acknowledged, record) => {
+  ])('%s is reported', (_, acknowledged, record) => {
     expect(lostAcknowledgements([acknowledged], [record])).toHaveLength(1);
   });
 
-  test('what ops and losses leave in the record is found there', () => {
+  test('ops actions and lost assignments in the record are not reported', () => {
     const byHand: RecordedDelivery = {
       ...delivered,
       moves: [{ kind: 'pay_raised', from: null, to: null, driverId: null, offerId: null }],
@@ -162,7 +154,7 @@ describe('acknowledged answers', () => {
         [byHand],
       ),
     ).toEqual([]);
-    // Who had it already keeps it, as it came to them.
+    // A driver who already had the delivery keeps the assignment as it was.
     expect(
       lostAcknowledgements(
         [{ kind: 'manualAssignment', deliveryId: 'd1', driverId: 'b', assignmentId: 's1' }],
@@ -171,7 +163,7 @@ describe('acknowledged answers', () => {
     ).toEqual([]);
   });
 
-  test('the ledger forgets when it is told to', () => {
+  test('forget() empties the ledger', () => {
     const ledger = new Ledger();
     for (const each of KEPT) ledger.add(each);
     expect(ledger.all()).toEqual(KEPT);

@@ -43,7 +43,7 @@ describe('the flow of orders', () => {
     jest.useRealTimers();
   });
 
-  test('keeps to a mean pause that changes, also in the middle of a pause', async () => {
+  test('follows a changing mean pause, even during a pause', async () => {
     let everyMs = 1_000;
     const { flow, taken } = flowOf(() => everyMs);
     void flow.run(stop.signal);
@@ -62,7 +62,7 @@ describe('the flow of orders', () => {
     expect(slow).toBeLessThan(100);
   });
 
-  test('a pause that is a function of nothing is the fixed one', async () => {
+  test('a constant function gives the same pauses as a fixed number', async () => {
     const [fixed, asked] = [flowOf(4_000), flowOf(() => 4_000)];
     void fixed.flow.run(stop.signal);
     void asked.flow.run(stop.signal);
@@ -72,7 +72,7 @@ describe('the flow of orders', () => {
     );
   });
 
-  test('goes on with the next order after one that could not be placed', async () => {
+  test('continues with the next order after a failed one', async () => {
     let isAway = false;
     const { flow, taken } = flowOf(1_000, () => isAway);
     const first = flow.run(stop.signal);

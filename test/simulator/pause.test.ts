@@ -10,7 +10,7 @@ describe('waiting', () => {
     }
   });
 
-  test('is called off by the signal', async () => {
+  test('ends when the signal aborts', async () => {
     const stop = new AbortController();
     const waiting = pause(60_000, stop.signal);
     stop.abort();
@@ -18,7 +18,7 @@ describe('waiting', () => {
     expect(await pause(60_000, stop.signal)).toBe(false);
   });
 
-  test('a poll ends with the first answer, or with its deadline', async () => {
+  test('a poll ends at the first value or at its deadline', async () => {
     let asked = 0;
     const third = async (): Promise<string | undefined> => (++asked === 3 ? 'here' : undefined);
     expect(await poll(third, { everyMs: 1, deadlineAt: Date.now() + 5_000 })).toBe('here');

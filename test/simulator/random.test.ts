@@ -7,12 +7,12 @@ const draws = (seed: string, count: number): number[] => {
 };
 
 describe('random', () => {
-  test('a seed draws the same again', () => {
+  test('the same seed gives the same draws', () => {
     expect(draws('a', 50)).toEqual(draws('a', 50));
     expect(draws('a', 50)).not.toEqual(draws('b', 50));
   });
 
-  test('draws lie evenly between 0 and 1', () => {
+  test('draws are uniform between 0 and 1', () => {
     const all = draws('even', 20_000);
     expect(Math.min(...all)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...all)).toBeLessThan(1);
@@ -23,14 +23,14 @@ describe('random', () => {
     }
   });
 
-  test('a chance comes as often as it is said to', () => {
+  test('a chance has the given probability', () => {
     const random = randomFrom('chance');
     const hits = Array.from({ length: 10_000 }, () => random.chance(0.08)).filter(Boolean).length;
     expect(hits).toBeGreaterThan(700);
     expect(hits).toBeLessThan(900);
   });
 
-  test('a stream is not disturbed by the draws of another', () => {
+  test('the draws of one stream do not change those of another', () => {
     const one = randomFrom('run');
     const other = randomFrom('run');
     other.stream('orders').next();
@@ -38,21 +38,21 @@ describe('random', () => {
     expect(one.stream('driver 1').next()).toBe(other.stream('driver 1').next());
   });
 
-  test('nothing can be picked from nothing', () => {
+  test('a pick from an empty list throws', () => {
     expect(() => randomFrom('x').pick([])).toThrow('nothing to pick from');
     expect(randomFrom('x').pick(['only'])).toBe('only');
   });
 });
 
 describe('a dealer', () => {
-  test('deals each pack to its end before the next', () => {
+  test('deals the whole pack before it deals it again', () => {
     const deal = dealer(['yes', 'yes', 'no'], randomFrom('deal'));
     const packs = Array.from({ length: 20 }, () => [deal(), deal(), deal()]);
     for (const pack of packs) expect([...pack].sort()).toEqual(['no', 'yes', 'yes']);
     expect(new Set(packs.map((pack) => pack.indexOf('no'))).size).toBe(3);
   });
 
-  test('has nothing to deal from an empty pack', () => {
+  test('throws for an empty pack', () => {
     expect(dealer([], randomFrom('deal'))).toThrow('nothing to pick from');
   });
 });

@@ -26,7 +26,7 @@ const problemOf = (files: DayFiles): string => {
 };
 
 describe('a day', () => {
-  test('is read whole, orders by placement', () => {
+  test('is read completely, with orders sorted by placement', () => {
     const day = parseDay(FILES);
     expect(day.rules).toEqual({ metersPerMinute: 320, pickupServiceMinutes: 4, dropoffServiceMinutes: 4 });
     expect(day.orders.map(({ id }) => id)).toEqual(['o1', 'o2']);
@@ -49,7 +49,7 @@ describe('a day', () => {
 
   test.each<[string, DayFiles, string]>([
     [
-      'a word for a number',
+      'a word instead of a number',
       withFile('orders.txt', '7\t6\t10', '7\t6\tten'),
       'orders.txt, line 3: placement_time is "ten"; it must be a number',
     ],
@@ -59,7 +59,7 @@ describe('a day', () => {
       'couriers.txt, line 2: on_time is "-5"; it must be at least 0',
     ],
     [
-      'a row cut short',
+      'a truncated row',
       withFile('orders.txt', 'o1\t7\t6\t10\tr1\t15', 'o1\t7\t6'),
       'orders.txt, line 3: 3 columns; the header has 6',
     ],
@@ -74,7 +74,7 @@ describe('a day', () => {
       'orders.txt, line 3: restaurant r9 is not in restaurants.txt',
     ],
     [
-      'ready before placed',
+      'a ready time before the placement',
       withFile('orders.txt', 'r1\t15', 'r1\t9'),
       'orders.txt, line 3: ready_time 9 is before placement_time 10',
     ],
@@ -84,7 +84,7 @@ describe('a day', () => {
       'couriers.txt, line 2: off_time 90 is not after on_time 90',
     ],
     [
-      'an id twice',
+      'a duplicate id',
       withFile('restaurants.txt', 'r2', 'r1'),
       'restaurants.txt, line 3: r1 stands here a second time',
     ],
@@ -99,21 +99,21 @@ describe('a day', () => {
       'instance_parameters.txt, line 3: exactly one row of parameters is wanted',
     ],
     [
-      'a speed of nothing',
+      'a speed of 0',
       withFile('instance_parameters.txt', '320', '0'),
       'instance_parameters.txt, line 2: meters_per_minute is "0"; it must be at least 1',
     ],
     ['an empty file', { ...FILES, 'orders.txt': '' }, 'orders.txt, line 1: the file is empty'],
     [
-      'a header alone',
+      'a header without rows',
       { ...FILES, 'couriers.txt': 'courier\tx\ty\ton_time\toff_time\n' },
       'couriers.txt, line 1: no row below the header',
     ],
-  ])('%s: file, line and problem are named', (_, files, problem) => {
+  ])('%s: the error names file, line and problem', (_, files, problem) => {
     expect(problemOf(files)).toBe(problem);
   });
 
-  test('a missing file is named with its folder', async () => {
+  test('the error for a missing file names its folder', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'day-'));
     await writeFile(join(folder, 'instance_parameters.txt'), FILES['instance_parameters.txt']);
     await expect(readDay(folder)).rejects.toThrow(

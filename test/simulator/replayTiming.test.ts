@@ -10,13 +10,13 @@ const order = { id: 'o1', x: 0, y: 6_400, restaurantId: 'r1', placementMinute: 1
 const restaurant = { x: 0, y: 3_200 };
 
 describe('the times of a job', () => {
-  test('travel is the straight line, in minutes begun', () => {
+  test('travel is the straight line, rounded up to whole minutes', () => {
     expect(travelMinutes({ x: 0, y: 0 }, { x: 0, y: 3_200 }, RULES)).toBe(10);
     expect(travelMinutes({ x: 0, y: 0 }, { x: 0, y: 3_201 }, RULES)).toBe(11);
     expect(travelMinutes({ x: 3, y: 4 }, { x: 3, y: 4 }, RULES)).toBe(0);
   });
 
-  // As mdrp_evaluate.py judges the same three assignments: it finds 34, 34 and 40 minutes from click to door.
+  // mdrp_evaluate.py gives the same three assignments 34, 34 and 40 minutes from click to door.
   test('the courier waits for the food', () => {
     expect(jobTimes({ x: 0, y: 0, freeMinute: 90 }, order, restaurant, 101.3, RULES)).toEqual({
       leave: 101.3,
@@ -28,7 +28,7 @@ describe('the times of a job', () => {
     });
   });
 
-  test('a courier who is still carrying leaves when free', () => {
+  test('a carrying courier leaves when free', () => {
     const times = jobTimes({ x: 0, y: 0, freeMinute: 107 }, order, restaurant, 101, RULES);
     expect(times.leave).toBe(107);
     expect(times.pick).toBe(120);
@@ -46,7 +46,7 @@ describe('the times of a job', () => {
 describe('the clock of a day', () => {
   const clock = dayClock(1_000_000, 60);
 
-  test('at sixtyfold speed a minute takes a second', () => {
+  test('a minute takes a second at speed 60', () => {
     expect(clock.instantOf(10)).toBe(1_010_000);
     expect(clock.minuteOf(1_010_500)).toBe(10.5);
   });
@@ -58,7 +58,7 @@ describe('the clock of a day', () => {
   });
 });
 
-test('distances on the map are those of the plane', () => {
+test('distances on the map match those on the plane', () => {
   const places = [
     { x: 0, y: 0 },
     { x: 10_000, y: 9_000 },
@@ -76,7 +76,7 @@ test('distances on the map are those of the plane', () => {
   }
 });
 
-test('the plan is sorted by time and never earlier than what happened', () => {
+test('the plan is sorted by time and never earlier than the real assignments', () => {
   expect(planMinute(10.001)).toBe(10.01);
   expect(
     planCsv([
@@ -93,17 +93,17 @@ describe('the lag', () => {
     return lag;
   };
 
-  test('a few ms are harmless, and so is one hiccup', () => {
+  test('of a few ms, with one outlier, is harmless', () => {
     expect(judgeSpeed(lagOf([...Array.from({ length: 99 }, () => 20), 5_000]), 60)).toEqual({ held: true });
     expect(judgeSpeed(new Lag(), 60)).toEqual({ held: true });
   });
 
-  test('a lag of minutes of the day says what lagged, and which speed would do', () => {
+  test('of minutes of the day names its kind and a sustainable speed', () => {
     const verdict = judgeSpeed(lagOf(Array.from({ length: 20 }, () => 3_000)), 60);
     expect(verdict).toEqual({ held: false, kind: 'step', lagMinutes: 3, highestSpeed: 16 });
   });
 
-  test('what is done early lags by nothing', () => {
+  test('of an early action is 0', () => {
     expect(lagOf([-5]).figures('step')).toEqual({ count: 1, p50Ms: 0, p95Ms: 0, maxMs: 0 });
   });
 });

@@ -7,11 +7,11 @@ const DRIVERS = 12;
 const roster = (seed: string, drivers = DRIVERS): Roster =>
   rosterOf({ drivers, random: randomFrom(seed), takesBreaks: (driver) => driver % 6 !== 5 });
 
-/** Each driver's duty, every ten seconds of four hours. */
+/** A driver's duty, sampled every ten seconds for four hours. */
 const played = (of: Roster, driver: number): Duty[] =>
   Array.from({ length: 1_440 }, (_, look) => of.dutyAt(driver, look * 10_000));
 
-/** Lengths in minutes of the stretches of one duty that both begin and end within what was played. */
+/** Lengths in minutes of the complete stretches of one duty. */
 function lengthsOf(duties: readonly Duty[], duty: Duty): number[] {
   const runs: { duty: Duty; looks: number }[] = [];
   for (const each of duties) {
@@ -26,7 +26,7 @@ function lengthsOf(duties: readonly Duty[], duty: Duty): number[] {
 }
 
 describe('the roster', () => {
-  test('is the same again for the same seed, in whatever order it is asked', () => {
+  test('is the same for the same seed, in any order of calls', () => {
     const [one, other] = [roster('a'), roster('a')];
     const late = other.dutyAt(3, 200 * MINUTE_MS);
     for (let driver = 0; driver < DRIVERS; driver++)
@@ -35,11 +35,11 @@ describe('the roster', () => {
     expect(played(roster('b'), 0)).not.toEqual(played(one, 0));
   });
 
-  test('begins with everybody on duty', () => {
+  test('begins with all drivers on duty', () => {
     for (const drivers of [1, 2, 12, 100]) expect(roster('start', drivers).onDutyAt(0)).toBe(drivers);
   });
 
-  test('keeps most of them on duty, and some away, at any later time', () => {
+  test('keeps most drivers on duty, and some away, at any later time', () => {
     const of = roster('most');
     const onDuty = Array.from({ length: 230 }, (_, minute) => of.onDutyAt((minute + 10) * MINUTE_MS));
     expect(Math.min(...onDuty)).toBeGreaterThanOrEqual(6);
@@ -58,7 +58,7 @@ describe('the roster', () => {
     },
   );
 
-  test('gives breaks to those whose app knows them, and to nobody else', () => {
+  test('gives breaks only to drivers with an app that supports them', () => {
     const of = roster('breaks');
     const breaks = Array.from({ length: DRIVERS }, (_, driver) => lengthsOf(played(of, driver), 'onBreak'));
     for (const [driver, lengths] of breaks.entries()) {

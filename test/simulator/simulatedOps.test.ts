@@ -52,24 +52,24 @@ const CARRIED: SupportView = {
   carrierAt: { lat: 52.4, lng: 4.9 },
 };
 
-describe('what ops do about a case', () => {
-  test('whom nobody takes gets more pay, once', () => {
+describe('the ops action on a case', () => {
+  test('a delivery without a driver gets one pay raise', () => {
     expect(decideCase(VIEW)).toEqual({ kind: 'raisePay', bonusCents: 200 + RAISE_CENTS });
     expect(decideCase({ ...VIEW, hasRaised: true })).toEqual({ kind: 'wait' });
   });
 
-  test('on the last level the nearest driver is assigned, if there is one', () => {
+  test('the last level assigns the nearest driver, if there is one', () => {
     const last = { ...VIEW, open: { ...OPEN, level: 3 }, hasRaised: true };
     expect(decideCase(last)).toEqual({ kind: 'assign', driverId: 'near' });
     expect(decideCase({ ...last, free: [] })).toEqual({ kind: 'wait' });
   });
 
-  test.each(['REASSIGNMENT_OFF', 'PINNED_DRIVER_LOST'] as const)('%s: the search goes on', (reason) => {
+  test.each(['REASSIGNMENT_OFF', 'PINNED_DRIVER_LOST'] as const)('%s: the search resumes', (reason) => {
     expect(decideCase({ ...VIEW, open: { ...OPEN, reason } })).toEqual({ kind: 'resumeSearch' });
   });
 
   test.each(['PINNED_DRIVER_SILENT', 'PINNED_DRIVER_STANDS_STILL'] as const)(
-    '%s: they are freed of it',
+    '%s: the delivery is taken from the driver',
     (reason) => {
       expect(
         decideCase({
@@ -83,7 +83,7 @@ describe('what ops do about a case', () => {
   );
 
   test.each(['CARRIER_SILENT', 'CARRIER_BROKE_DOWN', 'CARRIER_GAVE_UP'] as const)(
-    '%s: whoever is nearest takes the goods over where they were seen last',
+    '%s: the nearest driver takes the goods over at the last position of the carrier',
     (reason) => {
       expect(decideCase({ ...CARRIED, open: { ...CARRIED.open, reason } })).toEqual({
         kind: 'handOver',
@@ -93,7 +93,7 @@ describe('what ops do about a case', () => {
     },
   );
 
-  test('where they were seen nowhere, at the pickup; and never from one to the same', () => {
+  test('the handover is at the pickup without a position, and never to the carrier', () => {
     expect(decideCase({ ...CARRIED, carrierAt: null })).toEqual({
       kind: 'handOver',
       driverId: 'near',
@@ -102,7 +102,7 @@ describe('what ops do about a case', () => {
     expect(decideCase({ ...CARRIED, free: [{ driverId: 'x', place: SHOP }] })).toEqual({ kind: 'wait' });
   });
 
-  test('goods that nobody can take over go back after a while, once', () => {
+  test('goods without a driver for the handover go back once, after a while', () => {
     const late = { ...CARRIED, free: [], now: CARRIED.open.openedAt + RETURN_AFTER_MS };
     expect(decideCase({ ...late, now: late.now - 1 })).toEqual({ kind: 'wait' });
     expect(decideCase(late)).toEqual({ kind: 'returnGoods' });
@@ -112,7 +112,7 @@ describe('what ops do about a case', () => {
   });
 });
 
-describe('who is free', () => {
+describe('the free drivers', () => {
   const driver = (driverId: string, room: number, at: number | null): OpsDriverView => ({
     driverId,
     availability: 'AVAILABLE',
@@ -120,7 +120,7 @@ describe('who is free', () => {
     seen: at === null ? null : { place: SHOP, at },
   });
 
-  test('who has room and was seen a moment ago', () => {
+  test('have room and a recent position', () => {
     expect(
       freeDriversOf(
         [
@@ -139,7 +139,7 @@ describe('the desk', () => {
   const done = { ok: true } as const;
   const refused = { ok: false, status: 409, code: 'DRIVER_HAS_NO_ROOM', detail: '' } as const;
 
-  /** A service with one case, which is over at the second look. */
+  /** A service with one case. The case is closed at the second poll. */
   function desk(view: Pick<SupportView, 'open' | 'delivery'>, answers: Partial<SupportClient> = {}) {
     const [ledger, log, asked]: [Ledger, string[], string[]] = [new Ledger(), [], []];
     const evening = new AbortController();
@@ -188,7 +188,7 @@ describe('the desk', () => {
     };
   }
 
-  test('takes a case on, acts, and keeps what was acknowledged', async () => {
+  test('acknowledges a case, acts, and records the acknowledged results', async () => {
     const { desk: ops, evening, asked, ledger } = desk(CARRIED);
     await ops.work(1, evening.signal);
     expect(asked).toEqual(['acknowledge c1', 'handOver d1']);
@@ -201,7 +201,7 @@ describe('the desk', () => {
     expect(ops.caseFirstSeenAt('d1', 'UNASSIGNED')).toBeUndefined();
   });
 
-  test('what is refused is no acknowledgement, and the evening goes on', async () => {
+  test('does not record a refused action, and continues', async () => {
     const {
       desk: ops,
       evening,
@@ -217,7 +217,7 @@ describe('the desk', () => {
     expect(log.join()).toContain('DRIVER_HAS_NO_ROOM');
   });
 
-  test('assigns the nearest by hand when asked to', async () => {
+  test('assigns the nearest driver by hand on request', async () => {
     const { desk: ops, asked } = desk(VIEW);
     expect(await ops.assignNearest('d1', 'a drill')).toBe(true);
     expect(asked).toEqual(['assign d1']);

@@ -20,15 +20,15 @@ function workdayOf(state: Partial<Pick<Worker, 'isV1' | 'isCarrying' | 'hasToFet
   return { workday: new Workday(worker), worker, asked };
 }
 
-describe('a day by the roster', () => {
-  test('has breaks, an end and a next shift, each asked for once', async () => {
+describe('a workday', () => {
+  test('requests each break, end and next shift of the roster once', async () => {
     const { workday, asked } = workdayOf();
     for (const duty of ['onDuty', 'onBreak', 'onBreak', 'onDuty', 'offDuty', 'offDuty', 'onDuty'] as const)
       await workday.follow(duty);
     expect(asked).toEqual(['takeBreak', 'endBreak', 'goHome', 'comeBack']);
   });
 
-  test('a break waits until the hands are empty', async () => {
+  test('delays a break until no delivery is in hand', async () => {
     const { workday, worker, asked } = workdayOf({ isCarrying: true });
     await workday.follow('onBreak');
     expect(asked).toEqual([]);
@@ -37,14 +37,14 @@ describe('a day by the roster', () => {
     expect(asked).toEqual(['takeBreak']);
   });
 
-  test('a break that is over before the hands are empty is left out', async () => {
+  test('skips a break that ends before the deliveries in hand', async () => {
     const { workday, asked } = workdayOf({ isCarrying: true });
     await workday.follow('onBreak');
     await workday.follow('onDuty');
     expect(asked).toEqual([]);
   });
 
-  test('nobody goes home before the goods are fetched; then the rest of the way is finished off duty', async () => {
+  test('delays the end of the shift until the pickup; the driver delivers off duty', async () => {
     const { workday, worker, asked } = workdayOf({ isCarrying: true, hasToFetch: true });
     await workday.follow('offDuty');
     expect(asked).toEqual([]);
@@ -53,13 +53,13 @@ describe('a day by the roster', () => {
     expect(asked).toEqual(['goHome']);
   });
 
-  test('an app of v1 knows no breaks', async () => {
+  test('requests no breaks for the v1 app', async () => {
     const { workday, asked } = workdayOf({ isV1: true });
     await workday.follow('onBreak');
     expect(asked).toEqual([]);
   });
 
-  test('what the service refuses is asked for again', async () => {
+  test('retries a request that the service refused', async () => {
     const { workday, worker, asked } = workdayOf();
     worker.goHome = async () => {
       asked.push('refused');

@@ -62,7 +62,7 @@ function problem(status: number, code: string, headers: Record<string, string> =
 }
 
 describe('a request', () => {
-  test('that is answered is sent once, with the caller's token', async () => {
+  test('that is answered is sent once, with the caller’s token', async () => {
     const { read, sent } = scripted([fine()]);
     expect(await read()).toEqual({ deliveryId: 'd' });
     expect(sent).toEqual([{ method: 'GET', key: null, authorization: 'Bearer mine', body: '' }]);

@@ -94,7 +94,6 @@ describe('a delivery', () => {
         counts.push((await handleOf(city, order).fetchHistory()).events?.length ?? 0);
       }
       // If the machine stalls for seconds, a task is repeated, which costs three more events.
-@ test/e2e/crash.test.ts
       const [, median] = counts.sort((a, b) => a - b);
       expect(median).toBeLessThanOrEqual(42);
     }));

@@ -174,8 +174,8 @@ async function startUnlessRunning({ running, start }: OpenRowsDeps, row: OpenRow
 }
 
 /**
- * A run normally ends a moment after the commit that closed its delivery. The sweep makes an older run read its
- * row again, and the run then ends by itself.
+ * A run normally ends a moment after the commit that closed its delivery. The sweep makes an older run read
+ * its row again, and the run then ends by itself.
  */
 async function endOrphans(
   { store, running, reevaluate, heartbeat, clock }: OpenRowsDeps,

@@ -44,8 +44,8 @@ export type DriverFacts = {
   /** What the driver's app understands; null or 1 = v1. */
   offerVersion: number | null;
   /**
-   * The planned end of the shift; null = open. It excludes jobs with a later pickup, but does not end the shift
-   * itself.
+   * The planned end of the shift; null = open. It excludes jobs with a later pickup, but does not end the
+   * shift itself.
    */
   shiftEndsAt: number | null;
   lastFixAt: number | null;

@@ -68,8 +68,8 @@ export function endRest(state: TimedState, context: Context): Outcome {
 }
 
 /**
- * Ends a break or pause at its time: back on duty with a fresh position, else OFFLINE. The guard is the state and
- * `until`, not the current time, since the timer fires once and its clock may differ.
+ * Ends a break or pause at its time: back on duty with a fresh position, else OFFLINE. The guard is the state
+ * and `until`, not the current time, since the timer fires once and its clock may differ.
  */
 export function endByTime(
   { state, until }: RequestOf<'timedEnd'>,

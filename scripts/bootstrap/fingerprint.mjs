@@ -4,8 +4,8 @@ import { dirname, join, relative } from 'node:path';
 import { cacheDir, projectDir } from './paths.mjs';
 
 /**
- * One hash over the names and contents of files and folders, by paths within the project. A missing path counts
- * as empty.
+ * One hash over the names and contents of files and folders, by paths within the project. A missing path
+ * counts as empty.
  */
 export function fingerprint(paths) {
   const hash = createHash('sha256');

@@ -1,5 +1,5 @@
-// The system reuses process ids. A process id and the start time together identify one process for good, so we
-// never stop another user's process.
+// The system reuses process ids. A process id and the start time together identify one process for good, so
+// we never stop another user's process.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 

@@ -14,8 +14,8 @@ const DATABASE = 'dispatch';
 const APP_LOGIN = 'dispatch';
 const REDIS_PORT = 6379;
 
-// Defaults for local runs, unless the user sets the variables. In a deployment, an unset feature is off and each
-// request is logged.
+// Defaults for local runs, unless the user sets the variables. In a deployment, an unset feature is off and
+// each request is logged.
 const DEMO_SETTINGS = {
   LOG_LEVEL: 'warn',
   ENABLE_DRIVER_OFFERS: 'true',
@@ -26,9 +26,9 @@ const DEMO_SETTINGS = {
 };
 
 /**
- * Starts the servers, migrates the schema and registers the search attributes. Returns the environment for our
- * processes. `settings` come from readSettings. `dir` has data and logs. With `isThrowaway` nothing is kept.
- * `temporalLimits` configures a Temporal server started here.
+ * Starts the servers, migrates the schema and registers the search attributes. Returns the environment for
+ * our processes. `settings` come from readSettings. `dir` has data and logs. With `isThrowaway` nothing is
+ * kept. `temporalLimits` configures a Temporal server started here.
  */
 export async function startInfrastructure(
   supervisor,
@@ -163,8 +163,8 @@ async function prepareTemporal(
 }
 
 /**
- * The dev server must not use a key or certificate for the user's own cluster, set by variables or in Temporal's
- * configuration file.
+ * The dev server must not use a key or certificate for the user's own cluster, set by variables or in
+ * Temporal's configuration file.
  */
 export function withoutUsersTemporal(emptyConfigFile) {
   writeFileSync(emptyConfigFile, '[profile.default]\n');

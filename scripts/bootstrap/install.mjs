@@ -23,8 +23,8 @@ export async function installPackages(supervisor) {
     name: 'npm ci',
     command: 'npm',
     // No package needs its install script. Prisma's would download an engine, which fails in closed networks
-    // (prisma.mjs replaces it). PostgreSQL's makes symlinks, which postgres.mjs does. Without the scripts, every
-    // version of npm gives the same result.
+    // (prisma.mjs replaces it). PostgreSQL's makes symlinks, which postgres.mjs does. Without the scripts,
+    // every version of npm gives the same result.
     args: ['ci', '--ignore-scripts', '--no-audit', '--no-fund'],
     cwd: projectDir,
     remedy: 'Check the network and the registry that npm uses (npm ping), and start again.',

@@ -1,4 +1,5 @@
-// Progress goes to stderr, so that stdout has only the result of a command (the demo's JSON line, test totals).
+// Progress goes to stderr, so that stdout has only the result of a command (the demo's JSON line, test
+// totals).
 
 const startedAtMs = Date.now();
 

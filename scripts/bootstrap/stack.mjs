@@ -24,8 +24,8 @@ export function startKeptInfrastructure(supervisor) {
 }
 
 /**
- * Uses free ports, so that it runs beside `npm start`. `temporalLimits` has Temporal's own names and values, to
- * lower limits that no run reaches by itself.
+ * Uses free ports, so that it runs beside `npm start`. `temporalLimits` has Temporal's own names and values,
+ * to lower limits that no run reaches by itself.
  */
 export async function startThrowawayInfrastructure(supervisor, { temporalLimits } = {}) {
   const [apiPort, workerHealthPort, postgresPort, redisPort, temporalPort, temporalUiPort] =

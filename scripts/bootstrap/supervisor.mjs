@@ -47,9 +47,9 @@ class Supervisor {
   }
 
   /**
-   * Starts a process in its own process group, so that Ctrl-C in the terminal reaches only this process, which
-   * stops the others in order. Output goes to `logFile`, or line by line to `onLine`, or where `stdio` says.
-   * `onMessage(message, reply)` gets the messages of the channel that `stdio` opens as 'ipc'.
+   * Starts a process in its own process group, so that Ctrl-C in the terminal reaches only this process,
+   * which stops the others in order. Output goes to `logFile`, or line by line to `onLine`, or where `stdio`
+   * says. `onMessage(message, reply)` gets the messages of the channel that `stdio` opens as 'ipc'.
    */
   start({
     name,
@@ -148,7 +148,8 @@ class RunningProcess {
       child.once('close', (code, signal) => resolve({ code, signal }));
       child.once('error', (error) => resolve({ code: null, signal: null, error }));
     });
-    // A killed program cannot stop its children. 'close' would be too late: the children hold its output open.
+    // A killed program cannot stop its children. 'close' would be too late: the children hold its output
+    // open.
     child.once('exit', () => killGroupOf(child.pid));
     void this.exited.then(() => {
       this.hasExited = true;
@@ -210,8 +211,8 @@ async function endOrphan(pid, identity) {
 }
 
 /**
- * npm passes a signal to the shell between npm and this process. The shell dies of it and does not pass it on,
- * so this process gets a new parent.
+ * npm passes a signal to the shell between npm and this process. The shell dies of it and does not pass it
+ * on, so this process gets a new parent.
  */
 function onLostNpm(act) {
   if (!process.env.npm_lifecycle_event) return;

@@ -1,5 +1,5 @@
-// The search attributes by which the Temporal UI and the sweeps find deliveries. A workflow fails if it sets an
-// attribute that the server does not know.
+// The search attributes by which the Temporal UI and the sweeps find deliveries. A workflow fails if it sets
+// an attribute that the server does not know.
 import { createRequire } from 'node:module';
 import { SetupError } from './log.mjs';
 import { waitUntil } from './waiting.mjs';
@@ -27,8 +27,8 @@ const RETENTION_SECONDS = 7 * 24 * 60 * 60;
 const ALREADY_EXISTS = 6;
 
 /**
- * Registers the attributes that the cluster lacks, and waits until it knows them all. `env` has Temporal's own
- * environment variables.
+ * Registers the attributes that the cluster lacks, and waits until it knows them all. `env` has Temporal's
+ * own environment variables.
  */
 export async function registerSearchAttributes(env) {
   const { connection, namespace } = await connectTemporal(env);

@@ -76,7 +76,7 @@ describe('a request', () => {
     expect(sent.map(({ authorization }) => authorization)).toEqual(['Bearer token-1', 'Bearer token-2']);
   });
 
-  test('is retried unchanged with the same key after a lost connection or an unavailable service', async () => {
+  test('is retried unchanged with the same key after a lost connection or an outage', async () => {
     const { cancel, sent, retries } = scripted([lost(), away(), fine()]);
     await cancel();
     expect(sent).toHaveLength(3);

@@ -221,8 +221,8 @@ describe('an offer', () => {
     ).toMatchObject({ refused: 'NOT_FOUND' });
   });
 
-  // `npm run verify -- races` tests the instant of the expiry on a real server. The test server breaks when a timer
-  // and an update coincide.
+  // `npm run verify -- races` tests the instant of the expiry on a real server. The test server breaks when a
+  // timer and an update coincide.
   test('accepted in its last second is accepted', async () => {
     const { near, dispatch } = await scene(NEAR);
     const delivery = await dispatch();

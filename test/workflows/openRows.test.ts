@@ -93,7 +93,7 @@ describe('the open-rows sweep', () => {
     await cancel(delivery);
   });
 
-  test('restarts a delivery with a completed run and an open row, as after a restore of the database', async () => {
+  test('restarts a delivery with a completed run and an open row, as after a restore', async () => {
     const { delivery, offerId, driverId } = await offered();
     const before = await world.db.delivery.findUniqueOrThrow({ where: { id: delivery.deliveryId } });
     await cancel(delivery);

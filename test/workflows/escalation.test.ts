@@ -198,7 +198,7 @@ describe('the unassigned clock', () => {
 });
 
 describe('switched off during the wait', () => {
-  test('nothing escalates; once on again, only the highest overdue level follows', async () => {
+  test('nothing escalates, ops can assign, and once on again only the highest level follows', async () => {
     const { delivery, addDriver } = await waiting();
     await until(delivery, 6);
     expect(await levelOf(delivery)).toBe(1);

@@ -15,8 +15,7 @@ export const lossesWithheld = new Counter({
 });
 
 /**
- * Whichever worker swept last knows; what another one said longer ago than this is not shown as if it were of
- * now.
+ * Only the worker that swept last has current values. A worker stops showing its own after this time.
  */
 const SHOWN_MS = 60_000;
 

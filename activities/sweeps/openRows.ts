@@ -88,7 +88,7 @@ const FROM_THE_BEGINNING: OpenRowsProgress = { rowsAfterId: null, runsStartedUnt
  * Proves that every open delivery has a running workflow and every running workflow an open delivery, and
  * repairs violations (invariants 3 and 4). It starts the missing workflows of one page before it reads the next,
  * so that repair never waits for a complete list. A pass that runs out of time leaves the rest to the next one.
- * @returns the sweep; it takes the progress of the pass before
+ * @returns the sweep, which takes the progress of the previous pass
  */
 export function createOpenRowsSweep(
   deps: OpenRowsDeps,
@@ -174,8 +174,8 @@ async function startUnlessRunning({ running, start }: OpenRowsDeps, row: OpenRow
 }
 
 /**
- * A run outlives its delivery for the moment between the commit and its own end. One that does so for longer
- * is made to read its row again, and ends by itself.
+ * A run normally ends a moment after the commit that closed its delivery. The sweep makes an older run read
+ * its row again, and the run then ends by itself.
  */
 async function endOrphans(
   { store, running, reevaluate, heartbeat, clock }: OpenRowsDeps,

@@ -87,7 +87,7 @@ export function createPresence(deps: PresenceDeps): Presence {
   };
 }
 
-/** When the feature is switched off, drivers go OFFLINE at once. The sweep is the fallback. */
+/** When the feature is switched off, drivers in v2 states go OFFLINE at once. The sweep is the fallback. */
 export function switchStatesOffAtOnce(
   { onChange }: Pick<FeatureRegistry, 'onChange'>,
   presence: Pick<Presence, 'switchStatesOff'>,

@@ -60,7 +60,7 @@ function movedAnswer({ delivery: { deliveryId } }: ChangeSet, status: DeliverySt
   return { outcome: 'moved', deliveryId, status, at };
 }
 
-// ---- who reports ----
+// ---- the reporting actor ----
 
 const NOT_THE_CARRIER = refuse('NOT_FOUND', 'this driver does not carry the delivery');
 

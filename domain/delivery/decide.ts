@@ -21,7 +21,7 @@ export function decide(state: DeliveryState, event: DeliveryEvent, context: Deci
   return changes.decision(apply(changes, event));
 }
 
-/** Which rule handles which event. */
+/** Maps each event to its rule. */
 function apply(changes: ChangeSet, event: DeliveryEvent): Answer {
   switch (event.kind) {
     case 'lookForDriver':

@@ -52,7 +52,7 @@ export type DeliveryFacts = {
   closedAt: number | null;
 };
 
-/** How a driver got the delivery. V1: assigned without being asked. */
+/** How a driver got the delivery. V1: assigned without an offer. */
 export type AssignmentWay = 'OFFER' | 'V1' | 'MANUAL' | 'HANDOVER';
 export type AssignmentState = 'ACTIVE' | 'COMPLETED' | 'LOST' | 'CANCELLED' | 'FAILED' | 'HANDED_OVER';
 
@@ -105,7 +105,7 @@ export type Entry = {
   detail: Record<string, unknown> | null;
 };
 
-/** A driver whom a search chose, with what is kept for ops and what the driver is shown. */
+/** A driver chosen by a search, with the explanation for ops and the content of the offer. */
 export type Chosen = {
   driverId: string;
   /** Scores and exclusions, which explain the choice. docs/behaviour.md#offers. */
@@ -168,8 +168,8 @@ export function isRefusal(answer: Answer): answer is Refusal {
 }
 
 /**
- * What an event leads to: the whole state after it, and what is written and sent in the same transaction.
- * Where `next` is the object that was read, nothing changed.
+ * The result of an event: the whole state after it, and what is written and sent in the same transaction.
+ * If `next` is the object that was read, nothing changed.
  */
 export type Decision = {
   next: DeliveryState;

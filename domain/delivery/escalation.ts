@@ -159,7 +159,7 @@ function levelsAbove(reached: ReachedLevel): readonly EscalationLevel[] {
   return LEVELS.filter((level) => level > reached);
 }
 
-// ---- what a level does ----
+// ---- effects of a level ----
 
 /** One effect of a level. */
 export type EscalationEffect =

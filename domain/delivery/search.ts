@@ -95,7 +95,7 @@ function endBroadcast(changes: ChangeSet): void {
   if (changes.delivery.broadcastSince !== null) changes.setDelivery({ broadcastSince: null });
 }
 
-// ---- somebody was found ----
+// ---- with a driver found ----
 
 /**
  * Where offers are off, or the best driver's app answers none, the driver is assigned without being asked, as
@@ -183,7 +183,7 @@ function pushOffer(changes: ChangeSet, { offerId, driverId, payCents }: OfferFac
   });
 }
 
-// ---- nobody was found ----
+// ---- without a driver found ----
 
 /** The next search comes after the backoff, or when the first exclusion ends if that is sooner. */
 function nobodyFound(

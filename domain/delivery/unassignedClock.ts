@@ -10,13 +10,13 @@ export type UnassignedClock = { accumulatedMs: number; runningSince: number | nu
 export const NEW_CLOCK: UnassignedClock = { accumulatedMs: 0, runningSince: null };
 
 /**
- * The clock running from `now` (epoch ms): a search began, or the driver was lost. A running one stays as is.
+ * Starts the clock at `now` (epoch ms): a search began, or the driver was lost. A running clock is unchanged.
  */
 export function startClock(clock: UnassignedClock, now: number): UnassignedClock {
   return clock.runningSince === null ? { ...clock, runningSince: now } : clock;
 }
 
-/** The clock stopped at `now`: a driver has the delivery, or it is closed. A stopped one stays as it is. */
+/** Stops the clock at `now`: a driver has the delivery, or it is closed. A stopped clock is unchanged. */
 export function stopClock(clock: UnassignedClock, now: number): UnassignedClock {
   return { accumulatedMs: unassignedMs(clock, now), runningSince: null };
 }

@@ -1,5 +1,5 @@
 /**
- * A driver's availability: its states with the table of changes, and the one place where a change is decided.
+ * A driver's availability: its states with the table of changes, and the function that decides each change.
  * docs/behaviour.md#availability; founding ADR-025.
  */
 export * from './availabilityChange';

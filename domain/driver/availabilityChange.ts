@@ -19,8 +19,8 @@ import { beginWork, endWork } from './work';
 export type * from './availabilityRequest';
 
 /**
- * The one place where a driver's availability is decided. docs/behaviour.md#availability; founding ADR-025.
- * Never throws: what is not allowed is `refused` with a stable code.
+ * Decides every change of a driver's availability. docs/behaviour.md#availability; founding ADR-025.
+ * Never throws: a forbidden change is `refused` with a stable code.
  * A driver who goes off duty (shift end, OFFLINE) loses work before pickup at once, and finishes work after
  * pickup first: they stay BUSY until then and get no new job. Break and pause wait for any work's end. The
  * last request counts: it replaces what was pending, and coming on duty drops it.
@@ -39,7 +39,7 @@ export function decideAvailability(
   return 'kind' in outcome ? outcome : decisionOf(driver, outcome);
 }
 
-/** Which rule handles which request. */
+/** Maps each request to its rule. */
 function apply(request: AvailabilityRequest, context: Context): Outcome {
   switch (request.kind) {
     case 'shiftStart':
@@ -85,7 +85,7 @@ export function carryingOf(beforePickup: number, afterPickup: number): Carrying 
 
 // ---- what follows from a change ----
 
-/** Unchanged where the change alters nothing. */
+/** `unchanged` if the change alters nothing. */
 function decisionOf(driver: DriverFacts, { change, why, losesWork = false }: Change): AvailabilityDecision {
   const next: DriverFacts = { ...driver, ...change };
   if (isSame(driver, next)) return { kind: 'unchanged' };

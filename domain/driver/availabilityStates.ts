@@ -34,7 +34,7 @@ export type DriverFacts = {
   availability: Availability;
   /** When the timed state ends; null = not timed. */
   availabilityUntil: number | null;
-  /** The driver's own words for the break or pause. */
+  /** The driver's reason for the break or pause. */
   availabilityReason: string | null;
   pending: PendingAvailability | null;
   /** The most live offers and active assignments together; 1 at first. */
@@ -44,8 +44,8 @@ export type DriverFacts = {
   /** What the driver's app understands; null or 1 = v1. */
   offerVersion: number | null;
   /**
-   * The planned end of the shift; null = open. It bars jobs whose pickup comes later, and ends nothing
-   * itself.
+   * The planned end of the shift; null = open. It excludes jobs with a later pickup, but does not end the
+   * shift itself.
    */
   shiftEndsAt: number | null;
   lastFixAt: number | null;
@@ -78,7 +78,7 @@ export const AVAILABILITY_LIMITS: AvailabilityLimits = {
 /** Who may cause a change. */
 export type AvailabilityActor = 'driver' | 'ops' | 'system';
 
-/** One legal change of state: who may cause it, and what does, in a dispatcher's words. */
+/** One legal change of state: the actors that may cause it, and its cause in a dispatcher's words. */
 export type AvailabilityTransition = {
   from: Availability;
   to: Availability;

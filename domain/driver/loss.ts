@@ -1,9 +1,9 @@
 /**
- * When a driver counts as lost, and the reasons for which a driver gives a delivery up. Instants are epoch
+ * The rules for lost drivers, and the reasons for which a driver gives up a delivery. Instants are epoch
  * ms, distances metres. docs/behaviour.md#reassignment; founding ADR-026.
  */
 
-/** Why a driver gives a delivery up. */
+/** A driver's reason for giving up a delivery. */
 export const LEAVE_REASONS = ['VEHICLE_BREAKDOWN', 'EMERGENCY', 'TOO_FAR', 'OTHER'] as const;
 export type LeaveReason = (typeof LEAVE_REASONS)[number];
 
@@ -60,8 +60,8 @@ export function progressAfter(
 }
 
 /**
- * Whether a driver on the way to a pickup is lost for lack of progress. Nobody has to leave early: time
- * counts only from `readyAt` less `travelMs`, when the driver must leave to arrive in time.
+ * Whether a driver on the way to a pickup is lost for lack of progress. Time counts only from `readyAt` minus
+ * `travelMs`, when the driver must leave to arrive in time.
  */
 export function standsStill(
   { progressAt }: Progress,

@@ -159,8 +159,8 @@ function wayOf({ place, jobs }: WatchedDriver, job: WatchedJob, { limits }: Watc
 }
 
 /**
- * Counted by positions received: neither time in which ingest was down nor time since the last position
- * counts. With several pickups ahead, coming nearer to one of them is enough.
+ * Time counts only between received positions, so neither an ingest outage nor the time since the last
+ * position counts. With several pickups ahead, progress towards one of them is enough.
  */
 function isStandingStill(
   { vehicle }: WatchedDriver,

@@ -68,8 +68,8 @@ export function endRest(state: TimedState, context: Context): Outcome {
 }
 
 /**
- * The time of a break or pause is up: back on duty with a fresh position, else OFFLINE. State and `until`
- * guard it, not the clock: the timer fires once, and its clock may differ.
+ * Ends a break or pause at its time: back on duty with a fresh position, else OFFLINE. The guard is the state
+ * and `until`, not the current time, since the timer fires once and its clock may differ.
  */
 export function endByTime(
   { state, until }: RequestOf<'timedEnd'>,
@@ -82,8 +82,8 @@ export function endByTime(
 }
 
 /**
- * A driver who let too many offers lapse is paused. Only a driver who waits for work: one who carries
- * something is there. Without the states of v2 there is no pause. ADR 13.
+ * Pauses a driver who let too many offers lapse. A driver with work is evidently present, so only a driver
+ * without work is paused. Without the states of v2 there is no pause. ADR 13.
  */
 export function pauseForLapses(
   { pauseMs }: RequestOf<'lapsedTooOften'>,

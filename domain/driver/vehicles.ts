@@ -1,7 +1,7 @@
-/** What a driver rides or drives. */
+/** A driver's vehicle. */
 export type VehicleKind = 'BICYCLE' | 'MOPED' | 'CAR' | 'VAN';
 
-/** How big a parcel is. */
+/** The size of a parcel. */
 export type ParcelSize = 'SMALL' | 'MEDIUM' | 'LARGE' | 'XLARGE';
 
 /** All vehicle kinds, smallest first. */

@@ -1,4 +1,4 @@
-// Makes dist/ from the TypeScript sources: Prisma's client, compiled modules, the bundle of the workflows.
+// Builds dist/ from the TypeScript sources: Prisma's client, compiled modules and the workflow bundle.
 import {
   existsSync,
   mkdirSync,
@@ -19,7 +19,7 @@ const distDir = join(projectDir, 'dist');
 const PRISMA_INPUTS = ['prisma/schema.prisma', 'prisma.config.ts'];
 const TOOLS = ['package-lock.json', '.swcrc'];
 const CLIENT_DIR = 'packages/api-client';
-/** Only tests use test/; a package is built into its own dist/. */
+/** Only tests use test/. A package is built into its own dist/. */
 const NOT_COMPILED = ['test', 'packages'];
 const isSource = (file) => file.endsWith('.ts') && !file.endsWith('.d.ts');
 const isCopied = (file) => /\.(json|lua|html|css)$/.test(file);
@@ -54,7 +54,7 @@ export async function build(supervisor) {
   change.done();
 }
 
-/** packages/api-client/dist, with types: what the simulator, pages and others import. */
+/** Builds packages/api-client/dist with types, for the simulator, pages and other importers. */
 async function buildClient(supervisor) {
   const inputs = ['src', 'package.json', 'tsconfig.json'].map((name) => `${CLIENT_DIR}/${name}`);
   const change = changedSince('api-client', fingerprint([...inputs, 'package-lock.json']));
@@ -101,12 +101,12 @@ async function bundleWorkflows() {
   return [path];
 }
 
-/** What was compiled from files that are gone by now. */
+/** Compiled files whose sources no longer exist. */
 function removeOthers(outputs) {
   for (const file of filesBelow(distDir)) if (!outputs.has(file)) rmSync(file);
 }
 
-/** A process that starts while we build never reads half a file. */
+/** A process that starts during a build never reads an incomplete file. */
 function writeWhole(path, content) {
   mkdirSync(dirname(path), { recursive: true });
   const unfinished = `${path}.unfinished`;

@@ -1,4 +1,4 @@
-// PostgreSQL, Redis and Temporal of one's own, to be stopped, killed and started again on what they had.
+// PostgreSQL, Redis and Temporal for one run, which can be stopped, killed and restarted on the same data.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { withoutUsersTemporal } from './infrastructure.mjs';
@@ -66,12 +66,12 @@ export async function startCrashableInfrastructure(supervisor) {
   return { environment, servers: { postgres, redis, temporal } };
 }
 
-/** A server that `start` starts; `forget` takes away what it keeps while it is down. */
+/** A server. `start` starts it, and `forget` deletes its data while it is down. */
 async function crashable(start, forget) {
   let running = await start();
   return {
     started: running,
-    /** In order. */
+    /** An orderly stop. */
     stop: () => running.process.stop(),
     /** kill -9, with its children. */
     kill: () => running.process.kill(),

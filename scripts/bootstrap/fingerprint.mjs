@@ -4,8 +4,8 @@ import { dirname, join, relative } from 'node:path';
 import { cacheDir, projectDir } from './paths.mjs';
 
 /**
- * One hash over the names and contents of files and folders (paths within the project; absent ones count as
- * empty).
+ * One hash over the names and contents of files and folders, by paths within the project. A missing path
+ * counts as empty.
  */
 export function fingerprint(paths) {
   const hash = createHash('sha256');
@@ -18,7 +18,7 @@ export function fingerprint(paths) {
   return hash.digest('hex');
 }
 
-/** Whether `step` was last done with other inputs; `done` remembers these. */
+/** Whether the inputs of `step` changed since it was last done. `done` records them. */
 export function changedSince(step, current) {
   const markPath = join(cacheDir, 'done', step);
   return {

@@ -1,11 +1,11 @@
-// A process id alone proves nothing: the system gives it to others later. Together with the moment the
-// process started it names one process for good, so nobody else's process is ever stopped.
+// The system reuses process ids. A process id and the start time together identify one process for good, so
+// we never stop another user's process.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 const hasProcFolder = existsSync('/proc/self/stat');
 
-/** A text that only this process can have, or undefined when no such process runs. */
+/** A text unique to this process, or undefined if no such process runs. */
 export function processIdentity(pid) {
   return hasProcFolder ? identityFromProc(pid) : identityFromPs(pid);
 }
@@ -19,7 +19,7 @@ export function commandLineOf(pid) {
   }
 }
 
-/** The ids of the processes that this one started and that still run. */
+/** The ids of this process's children that still run. */
 export function childrenOf(pid) {
   return (hasProcFolder ? parentsFromProc() : parentsFromPs())
     .filter(([, parent]) => parent === pid)
@@ -27,14 +27,14 @@ export function childrenOf(pid) {
 }
 
 /**
- * kill -9 to whoever is still in the process group that `leaderPid` led. Only for a leader that has just
- * ended: while any of its group lives the system gives that id to nobody else, later it may.
+ * Sends kill -9 to the rest of the process group of `leaderPid`. Only for a leader that has just ended: the
+ * system may reuse its id after the whole group has ended.
  */
 export function killGroupOf(leaderPid) {
   try {
     process.kill(-leaderPid, 'SIGKILL');
   } catch (error) {
-    // Nobody is left, or (macOS) only one that has ended and was not asked about yet.
+    // No process is left, or (macOS) only one that has ended and was not reaped yet.
     if (error.code !== 'ESRCH' && error.code !== 'EPERM') throw error;
   }
 }
@@ -53,11 +53,11 @@ function parentsFromPs() {
     .map((row) => row.trim().split(/\s+/).map(Number));
 }
 
-/** From the state on; undefined where there is no such process. */
+/** The columns from the state on, or undefined if there is no such process. */
 function statColumns(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command's name stands in brackets and may hold spaces; the columns are counted from behind it.
+    // The command's name is in brackets and may contain spaces. The columns are counted after it.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;

@@ -1,4 +1,4 @@
-// PostgreSQL, Redis and Temporal: each started here, or the user's own where its address is given.
+// PostgreSQL, Redis and Temporal: each is started here, or is the user's own if its address is given.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { logStep, SetupError } from './log.mjs';
@@ -14,8 +14,8 @@ const DATABASE = 'dispatch';
 const APP_LOGIN = 'dispatch';
 const REDIS_PORT = 6379;
 
-// What a deployment wants is not what one wants to see here, where the user has not said otherwise: unset, a
-// feature is off, and each request is a log line.
+// Defaults for local runs, unless the user sets the variables. In a deployment, an unset feature is off and
+// each request is logged.
 const DEMO_SETTINGS = {
   LOG_LEVEL: 'warn',
   ENABLE_DRIVER_OFFERS: 'true',
@@ -26,9 +26,9 @@ const DEMO_SETTINGS = {
 };
 
 /**
- * Brings up what the service stands on, ready to use: schema migrated, search attributes known. Returns the
- * environment for our processes. `settings` come from readSettings; `dir` holds data and logs; `isThrowaway`
- * keeps nothing; `temporalLimits`: what a Temporal started here is configured with.
+ * Starts the servers, migrates the schema and registers the search attributes. Returns the environment for
+ * our processes. `settings` come from readSettings. `dir` has data and logs. With `isThrowaway` nothing is
+ * kept. `temporalLimits` configures a Temporal server started here.
  */
 export async function startInfrastructure(
   supervisor,
@@ -54,7 +54,7 @@ export async function startInfrastructure(
     API_PORT: String(settings.apiPort),
     API_URL: `http://127.0.0.1:${settings.apiPort}`,
     WORKER_HEALTH_PORT: String(settings.workerHealthPort),
-    // Whose tokens count is either a local key or an issuer of the user's.
+    // Tokens are verified with a local key, or with the keys of the user's issuer.
     JWT_LOCAL_KEY: settings.hasOwnTokenIssuer ? undefined : (settings.jwtLocalKey ?? secrets.jwtLocalKey),
   };
 }
@@ -163,8 +163,8 @@ async function prepareTemporal(
 }
 
 /**
- * A key or certificate meant for the user's own cluster, set by variables or in Temporal's configuration
- * file, is nothing for the dev server.
+ * The dev server must not use a key or certificate for the user's own cluster, set by variables or in
+ * Temporal's configuration file.
  */
 export function withoutUsersTemporal(emptyConfigFile) {
   writeFileSync(emptyConfigFile, '[profile.default]\n');

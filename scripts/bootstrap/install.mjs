@@ -22,16 +22,16 @@ export async function installPackages(supervisor) {
   await supervisor.run({
     name: 'npm ci',
     command: 'npm',
-    // No package of ours needs its install script: what they would do here either fails without the open
-    // internet (Prisma's engine, which prisma.mjs replaces) or is done by postgres.mjs (symlinks). The same
-    // result with every npm, then.
+    // No package needs its install script. Prisma's would download an engine, which fails in closed networks
+    // (prisma.mjs replaces it). PostgreSQL's makes symlinks, which postgres.mjs does. Without the scripts,
+    // every version of npm gives the same result.
     args: ['ci', '--ignore-scripts', '--no-audit', '--no-fund'],
     cwd: projectDir,
     remedy: 'Check the network and the registry that npm uses (npm ping), and start again.',
   });
 }
 
-/** npm keeps a list of what it has installed; it is compared with what should be. */
+/** Compares npm's list of installed packages with the lock file. */
 function isInstalled() {
   const installedListPath = join(modulesDir, '.package-lock.json');
   if (!existsSync(installedListPath)) return false;

@@ -1,6 +1,5 @@
-// Changes of the schema while the service is at work. A statement that waits for a lock on a table makes
-// everybody wait who comes after it, so none waits for long: it gives up, lets those pass, and is tried
-// again.
+// Schema changes while the service runs. A statement that waits for a table lock blocks every later statement
+// on that table. So it waits only briefly, gives up, lets the others pass, and is retried.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { logStep, SetupError } from './log.mjs';
 
@@ -10,7 +9,7 @@ const LOCK_NOT_AVAILABLE = '55P03';
 const PAUSE_MS = 1_000;
 const PATIENCE_MS = 60_000;
 
-/** Calls `change` until it is not a lock that stopped it. */
+/** Calls `change` again while a lock stops it. */
 export async function untilLocked(what, change) {
   const deadlineMs = Date.now() + PATIENCE_MS;
   for (;;) {

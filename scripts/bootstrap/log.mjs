@@ -1,9 +1,9 @@
-// Progress goes to stderr, so that stdout carries only what a command is asked for (the demo's JSON line,
-// test totals).
+// Progress goes to stderr, so that stdout has only the result of a command (the demo's JSON line, test
+// totals).
 
 const startedAtMs = Date.now();
 
-/** An error that a user can act on: what is wrong, and what to do about it. Printed without a stack. */
+/** An error that a user can fix: it has the cause and the remedy. Printed without a stack. */
 export class SetupError extends Error {
   constructor(problem, remedy) {
     super(remedy ? `${problem}\n    ${remedy}` : problem);

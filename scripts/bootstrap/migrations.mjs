@@ -1,5 +1,5 @@
-// Applies prisma/migrations and takes them back. The list of what is applied is Prisma's own table, kept as
-// Prisma keeps it, so that its commands and ours know what the other has done (ADR 27).
+// Applies and reverts prisma/migrations. It records them in Prisma's own table in Prisma's format, so that
+// Prisma's commands and ours see each other's migrations (ADR 27).
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ const CREATE_LIST = `CREATE TABLE _prisma_migrations (
 )`;
 
 /**
- * Applies what is not applied yet, in the order of the names, and returns these names.
+ * Applies the pending migrations in the order of their names, and returns these names.
  * @throws SetupError where a migration fails, was edited since it was applied, or was left unfinished by Prisma
  */
 export function applyMigrations(url) {
@@ -60,12 +60,12 @@ export function revertNewestMigration(url) {
   });
 }
 
-/** Only one process at a time changes a schema; the end of its connection gives the turn to the next one. */
+/** One process at a time changes the schema. The lock ends with its connection. */
 async function inTurn(url, act) {
   const database = await connectPostgres(url);
   try {
-    // Asked for again and again: one that waits for the lock holds a snapshot, for which a CREATE INDEX
-    // CONCURRENTLY of the one that has the lock would wait.
+    // Polled: a session that waits for the lock holds a snapshot, and a CREATE INDEX CONCURRENTLY of the
+    // lock's holder would wait for that snapshot.
     await waitUntil(() => takeTurn(database), { timeoutMs: TURN_TIMEOUT_MS, intervalMs: 200 });
     await database.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
     return await act(database);
@@ -121,7 +121,7 @@ async function makeList(database) {
   );
 }
 
-/** Line ends are as the checkout has them, and count for nothing. */
+/** Line ends depend on the checkout, so the checksum ignores them. */
 function requireUnedited({ name, path, sql }, applied) {
   const row = applied.find((each) => each.name === name);
   const readings = [sql, sql.replaceAll('\r\n', '\n'), sql.replaceAll(/\r?\n/g, '\r\n')];
@@ -133,7 +133,7 @@ function requireUnedited({ name, path, sql }, applied) {
   );
 }
 
-/** The script and its record, both or neither. */
+/** Runs the script and writes its record in one transaction. */
 async function run(database, { path, sql, record }) {
   const bare = sql.replaceAll(/--.*$/gm, '');
   const attempt = /\bCONCURRENTLY\b/i.test(bare)
@@ -158,13 +158,13 @@ async function runInTransaction(database, { sql, record }) {
     await database.query(...record);
     await database.query('COMMIT');
   } catch (error) {
-    // A lost connection has rolled it back already, and its error is not what went wrong first.
+    // A lost connection has already rolled back, and its error would hide the first one.
     await database.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
 }
 
-/** CONCURRENTLY is possible in no transaction; a try that broke off has left an index that is not valid. */
+/** CONCURRENTLY cannot run in a transaction. An interrupted attempt leaves an invalid index. */
 async function runAlone(database, { sql, record, index }) {
   const name = index && quoteIdentifier(index);
   const broken = 'SELECT FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid';

@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 
 export const projectDir = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 
-/** What can be made again from the sources: build marks, run records, test results. */
+/** Files that can be rebuilt from the sources: build marks, run records, test results. */
 export const cacheDir = join(projectDir, '.cache');
 
-/** What `npm start` keeps between starts: databases, keys, logs. */
+/** Files that `npm start` keeps between starts: databases, keys, logs. */
 export const dataDir = join(projectDir, '.data');
 
 /** The migrations folder, also used by prisma.config.ts. */
@@ -17,7 +17,7 @@ export const migrationsDir = resolve(projectDir, process.env.MIGRATIONS_DIR || '
 
 export const modulesDir = join(projectDir, 'node_modules');
 
-/** Distinguishes what belongs to this folder from the rest in places that all share, such as /var/tmp. */
+/** Identifies the files of this checkout in shared folders such as /var/tmp. */
 export function shortHash(path) {
   return createHash('sha256').update(path).digest('hex').slice(0, 12);
 }

@@ -18,8 +18,7 @@ export async function requireFreePort(port, { usedFor, variable }) {
   );
 }
 
-// Below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 on others), which
-// come and go by the second.
+// Below the ephemeral ports of outgoing connections: 32768 and up on Linux, 49152 and up on other systems.
 const [FIRST_FREE, LAST_FREE] = [20_000, 31_999];
 
 /** Distinct ports that are free now. */
@@ -37,7 +36,7 @@ export async function freePorts(count) {
   return [...found];
 }
 
-/** Resolves when somebody accepts connections there. */
+/** Resolves when a process accepts connections on the port. */
 export function tryConnect({ host, port, timeoutMs = 3_000 }) {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, timeout: timeoutMs });
@@ -106,7 +105,7 @@ function listeningInodes(port) {
   });
 }
 
-/** Another user's open files are not ours to see; then the holder stays unnamed. */
+/** The open files of other users are not visible, so their processes stay unnamed. */
 function openFilesOf(pid) {
   const dir = `/proc/${pid}/fd`;
   return readIfAllowed(() => readdirSync(dir), []).map((name) =>

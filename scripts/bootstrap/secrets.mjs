@@ -7,7 +7,7 @@ export function makeSecrets() {
   return { ownerPassword: random(), appPassword: random(), jwtLocalKey: random() };
 }
 
-/** The same at every start, as the data folder knows the passwords and clients may still hold tokens. */
+/** Kept between starts: the data folder has the passwords, and clients may still hold tokens. */
 export function keptSecrets(path) {
   if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8'));
   const secrets = makeSecrets();

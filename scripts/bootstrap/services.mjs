@@ -7,15 +7,15 @@ import { projectDir } from './paths.mjs';
 import { waitUntil } from './waiting.mjs';
 
 const READY_TIMEOUT_MS = 60_000;
-// Both finish what they have begun when they are asked to stop.
+// Both finish the work in progress before they stop.
 const GRACE_MS = 30_000;
 const RESTARTS_ALLOWED = 5;
 const RESTART_WINDOW_MS = 60_000;
 const RESTART_PAUSE_MS = 500;
 
 /**
- * Starts both, waits until they are ready, and keeps them running: one that dies is started again, as in
- * production. The returned `failed` rejects when that helps no more.
+ * Starts both, waits until they are ready, and restarts a process that dies, as in production. The returned
+ * `failed` rejects when restarts no longer help.
  */
 export async function startServices(supervisor, environment) {
   const worker = startWorker(supervisor, environment);
@@ -44,8 +44,8 @@ export function startApi(supervisor, env) {
 }
 
 /**
- * Starts a compiled program with its output, line by line, under its name on stderr; or where `stdio` says,
- * and with whoever hears what it says there.
+ * Starts a compiled program. Its output goes line by line to stderr under its name, or where `stdio` says.
+ * The caller reads it there.
  */
 export function startEntry(supervisor, { name, entry, args = [], env, stdio, onMessage }) {
   const path = join(projectDir, entry);

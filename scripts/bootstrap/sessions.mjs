@@ -1,6 +1,6 @@
-// Each command that starts processes (a session) keeps a folder of records while it lives: one for itself and
-// one for each process. A session that was killed leaves its folder behind, and the next command stops what
-// it had started.
+// Each command that starts processes (a session) keeps a folder of records while it runs: one for itself and
+// one for each process. A killed session leaves its folder behind, and the next command stops the processes
+// recorded there.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,7 +28,7 @@ export async function openSession({ name, exclusiveDir }) {
   const save = () => writeRecord(join(dir, OWN_RECORD), record);
   save();
   return {
-    /** A folder that is removed with the session, also when that is killed. */
+    /** A folder that is removed with the session, even if the session is killed. */
     addThrowawayDir(path) {
       record.throwawayDirs.push(path);
       save();
@@ -101,7 +101,7 @@ function readSessions() {
     listFolder(sessionsDir)
       .map((name) => join(sessionsDir, name))
       .map((dir) => ({ dir, record: readRecord(join(dir, OWN_RECORD)) }))
-      // A copied project brings records along that speak of the original's processes.
+      // The records in a copied project describe processes of the original.
       .filter(({ record }) => record?.projectDir === projectDir)
   );
 }

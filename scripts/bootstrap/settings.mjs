@@ -1,6 +1,6 @@
 import { SetupError } from './log.mjs';
 
-/** What the user may choose by environment variables: ports, and parts that run elsewhere. */
+/** The user's choices by environment variable: ports, and servers that run elsewhere. */
 export function readSettings(env = process.env) {
   return {
     apiPort: portOf(env, 'API_PORT', 3001),

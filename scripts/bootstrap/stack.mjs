@@ -1,5 +1,4 @@
-// Which infrastructure a command runs on: the one that `npm start` keeps, or one of its own that leaves
-// nothing behind.
+// The infrastructure of a command: that of `npm start`, or a throwaway one.
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { startInfrastructure } from './infrastructure.mjs';
@@ -25,8 +24,8 @@ export function startKeptInfrastructure(supervisor) {
 }
 
 /**
- * On free ports, so that it runs beside `npm start`. `temporalLimits`: Temporal's own names and values, for
- * what no run reaches by itself.
+ * Uses free ports, so that it runs beside `npm start`. `temporalLimits` has Temporal's own names and values,
+ * to lower limits that no run reaches by itself.
  */
 export async function startThrowawayInfrastructure(supervisor, { temporalLimits } = {}) {
   const [apiPort, workerHealthPort, postgresPort, redisPort, temporalPort, temporalUiPort] =

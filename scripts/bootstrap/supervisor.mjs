@@ -36,20 +36,20 @@ export async function supervise({ name, exclusiveDir }, main) {
 
 class Supervisor {
   session;
-  /** Called when all is stopped; for output that has to be the very last. */
+  /** Called after every process has stopped, for output that must come last. */
   lastWords;
   #processes = new Set();
   #abort = new AbortController();
 
-  /** Aborted as soon as stopping begins; hand it to whatever else should end then. */
+  /** Aborted as soon as stopping begins. Pass it to other work that should end then. */
   get signal() {
     return this.#abort.signal;
   }
 
   /**
-   * Starts a process in a process group of its own, so that Ctrl-C in the terminal reaches us alone and we
-   * stop the others in order. Its output goes to `logFile`, or line by line to `onLine`, or where `stdio`
-   * says. `onMessage(message, reply)` is told what it says on the channel that `stdio` opens as 'ipc'.
+   * Starts a process in its own process group, so that Ctrl-C in the terminal reaches only this process,
+   * which stops the others in order. Output goes to `logFile`, or line by line to `onLine`, or where `stdio`
+   * says. `onMessage(message, reply)` gets the messages of the channel that `stdio` opens as 'ipc'.
    */
   start({
     name,
@@ -90,7 +90,7 @@ class Supervisor {
     return running;
   }
 
-  /** Runs a command to its end; throws a SetupError with the end of its output when it fails. */
+  /** Runs a command to its end. @throws SetupError with the end of its output if it fails */
   async run({ name, remedy, ...options }) {
     const lines = [];
     const running = this.start({ name, ...options, onLine: (line) => lines.push(line) });
@@ -116,7 +116,7 @@ class Supervisor {
       onLostNpm(() => stop('SIGTERM'));
       process.on('uncaughtException', reject);
       process.on('unhandledRejection', (error) => {
-        // What `main` was still waiting for when stopping began fails as a matter of course.
+        // Operations that `main` still awaits when stopping begins are expected to fail.
         if (!this.signal.aborted) reject(error);
       });
     });
@@ -148,7 +148,8 @@ class RunningProcess {
       child.once('close', (code, signal) => resolve({ code, signal }));
       child.once('error', (error) => resolve({ code: null, signal: null, error }));
     });
-    // A program that was killed could not end what it had started. Not at 'close': they hold its output open.
+    // A killed program cannot stop its children. 'close' would be too late: the children hold its output
+    // open.
     child.once('exit', () => killGroupOf(child.pid));
     void this.exited.then(() => {
       this.hasExited = true;
@@ -170,7 +171,7 @@ class RunningProcess {
     if (!this.hasExited) this.#child.kill(this.#options.hardSignal);
   }
 
-  /** kill -9, of it and of its children: no goodbye. Resolves when none of them is left. */
+  /** Sends kill -9 to the process and its children. Resolves when none of them is left. */
   async kill() {
     if (this.hasExited) return;
     this.#child.kill('SIGSTOP'); // whom it starts now would be nobody's
@@ -182,7 +183,7 @@ class RunningProcess {
     for (const { pid, identity } of children) await endOrphan(pid, identity);
   }
 
-  /** For waiting loops: throws when the process has ended, with what it said last. */
+  /** For waiting loops. @throws with the last output if the process has ended */
   throwIfExited(remedy) {
     if (!this.hasExited) return;
     throw new SetupError(`${this.name} exited while starting.${this.#logTail()}`, remedy);
@@ -197,8 +198,8 @@ class RunningProcess {
 }
 
 /**
- * PostgreSQL's children go by themselves once their parent is gone; one that hangs would keep its data from
- * the next start.
+ * PostgreSQL's children exit by themselves after their parent. A child that hangs would block the data folder
+ * for the next start.
  */
 async function endOrphan(pid, identity) {
   const deadlineMs = Date.now() + ORPHAN_MS;
@@ -210,8 +211,8 @@ async function endOrphan(pid, identity) {
 }
 
 /**
- * npm passes a signal to the shell between it and us, and that shell dies of it without a word; then we are
- * somebody else's child.
+ * npm passes a signal to the shell between npm and this process. The shell dies of it and does not pass it
+ * on, so this process gets a new parent.
  */
 function onLostNpm(act) {
   if (!process.env.npm_lifecycle_event) return;

@@ -1,11 +1,11 @@
-// The columns by which the Temporal UI and the sweeps find deliveries. Workflows that set one which the
-// server does not know fail.
+// The search attributes by which the Temporal UI and the sweeps find deliveries. A workflow fails if it sets
+// an attribute that the server does not know.
 import { createRequire } from 'node:module';
 import { SetupError } from './log.mjs';
 import { waitUntil } from './waiting.mjs';
 
 /**
- * Name to type, in the words of Temporal's command line. workflows/contract uses the same; a test compares
+ * Names to types, as in Temporal's command line. workflows/contract has the same list, and a test compares
  * them.
  */
 export const SEARCH_ATTRIBUTES = {
@@ -23,12 +23,12 @@ const TYPE_CODES = { Keyword: 2, Int: 3, Datetime: 6 };
 const KNOWN_TIMEOUT_MS = 60_000;
 // The retention of closed workflow histories.
 const RETENTION_SECONDS = 7 * 24 * 60 * 60;
-// The gRPC status of that name.
+// The gRPC status code.
 const ALREADY_EXISTS = 6;
 
 /**
- * Registers what the cluster lacks, and waits until all are known. `env` holds Temporal's own environment
- * variables.
+ * Registers the attributes that the cluster lacks, and waits until it knows them all. `env` has Temporal's
+ * own environment variables.
  */
 export async function registerSearchAttributes(env) {
   const { connection, namespace } = await connectTemporal(env);

@@ -9,8 +9,8 @@ const READY_TIMEOUT_MS = 60_000;
 const REMEDY = 'Set TEMPORAL_ADDRESS to a server that runs, or see the log.';
 
 /**
- * Starts the dev server (the real server, SQLite, Web UI) on 127.0.0.1; `databaseFile` undefined keeps
- * nothing; `limits`: its dynamic configuration.
+ * Starts the dev server (the real server, SQLite, Web UI) on 127.0.0.1. Without a `databaseFile` it stores
+ * nothing. `limits` is its dynamic configuration.
  */
 export async function startTemporal(supervisor, { port, uiPort, databaseFile, logFile, limits = {} }) {
   await requireFreePort(port, { usedFor: 'Temporal', variable: 'TEMPORAL_PORT' });

@@ -1,5 +1,5 @@
-// What tests that need more than our code run on: a PostgreSQL and a Redis of their own, and the paths of
-// Temporal's servers, which tests start themselves.
+// Infrastructure for tests with servers: their own PostgreSQL and Redis, and the paths of Temporal's servers,
+// which tests start themselves.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { logStep } from './log.mjs';
@@ -10,10 +10,10 @@ import { findProgram } from './programs.mjs';
 import { startRedis } from './redis.mjs';
 import { throwawayDir } from './throwaway.mjs';
 
-/** jest.config.cjs reads it when the variables are not set otherwise. */
+/** jest.config.cjs reads it if the variables are not set. */
 export const testEnvironmentFile = join(cacheDir, 'test-env.json');
 
-/** Returns the variables by which tests find it all. */
+/** Returns the environment variables with the addresses for tests. */
 export async function startTestInfrastructure(supervisor) {
   const dir = throwawayDir(supervisor);
   const [postgresPort, redisPort] = await freePorts(2);

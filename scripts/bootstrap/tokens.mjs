@@ -1,4 +1,4 @@
-// Tokens of the demo: whose they are, and how they are signed.
+// Tokens of the demo: their subjects and how they are signed.
 import { createSecretKey } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const NAMES_SHOWN = 20;
 /** Ops of every city. */
 export const OPS = { role: 'ops', id: 'demo-ops' };
 
-/** The words after the command are not as they must be. */
+/** The arguments of the command are invalid. */
 export class UsageError extends Error {}
 
 /** The requested token: `{ role, id }`. A driver's id may still be a name. */
@@ -78,8 +78,8 @@ function claimsOf({ role, id }) {
 }
 
 /**
- * The id of the one driver of this name, or of the one whose name begins so; letter case does not matter. An
- * id stays as it is.
+ * The id of the only driver with this name, or with a name that begins so. Letter case does not matter. An id
+ * is returned unchanged.
  */
 export async function findDriverId(nameOrId, { apiUrl, token }) {
   if (UUID.test(nameOrId)) return nameOrId;

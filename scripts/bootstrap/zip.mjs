@@ -1,5 +1,5 @@
-// Reads one file out of a zip archive (a Python wheel is one). Enough of the format for that, so that no
-// unzip tool is needed.
+// Reads one file from a zip archive, such as a Python wheel. It implements only that part of the format, so
+// that no unzip tool is needed.
 import { inflateRawSync } from 'node:zlib';
 
 const END_OF_DIRECTORY = 0x06054b50;

@@ -11,7 +11,7 @@ const document = asyncApiDocument();
 const contract = new EventContract(document);
 
 describe('the AsyncAPI document', () => {
-  it('is one of AsyncAPI 3.0', () => {
+  it('is valid AsyncAPI 3.0', () => {
     // The schema of AsyncAPI brings draft 7 with it.
     const ajv = addFormats(new Ajv({ strict: false, meta: false, validateSchema: false }));
     const validate = ajv.compile(asyncApi3);
@@ -19,7 +19,7 @@ describe('the AsyncAPI document', () => {
     expect(validate.errors).toBeNull();
   });
 
-  it('names every event for each audience that hears it', () => {
+  it('names every event for each audience that receives it', () => {
     const shown = AUDIENCES.flatMap((audience) =>
       contract.events(audience).map((event) => [audience, event]),
     );
@@ -37,7 +37,7 @@ describe('the check of events', () => {
   const found = (event: string, body: object): string =>
     contract.violations('driver', [{ event, body }]).join();
 
-  it('finds nothing where all is as documented', () => {
+  it('finds nothing if all events are as documented', () => {
     expect(found('DELIVERY_OFFERED_V2', offer)).toBe('');
   });
 

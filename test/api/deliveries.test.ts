@@ -276,7 +276,7 @@ describe('reading deliveries', () => {
     await world.as(merchant(MERCHANT)).get(`/v2/deliveries?${query}`).expect(400);
   });
 
-  it('shows the choice of the driver to ops, and nothing about others to the driver', async () => {
+  it('shows ops why the driver was chosen, and shows the driver nothing about other drivers', async () => {
     const { driverId, deliveryId } = await carried();
     const { body: forOps } = await world.as(ops()).get(`/v2/deliveries/${deliveryId}`).expect(200);
     expect(forOps.offers[0].choice).toMatchObject({ ranked: expect.any(Array) });

@@ -94,7 +94,7 @@ describe('every command', () => {
 });
 
 describe('a delivery', () => {
-  it('is assigned by hand by ops of its city to a driver on duty there', async () => {
+  it('is assigned manually by ops of its city to a driver on duty there', async () => {
     const cityId = await world.addCity();
     const { deliveryId } = await world.addDelivery({ cityId });
     const [free, resting, away] = [

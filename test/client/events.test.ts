@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => service.close());
 
 describe('a socket', () => {
-  test('waits longer each time where the service ends connection after connection', async () => {
+  test('backs off while the service closes every connection', async () => {
     const connectedAt: number[] = [];
     const fourth = new Promise<void>((resolve) => {
       service.on('connection', (connection) => {
@@ -34,7 +34,7 @@ describe('a socket', () => {
       expect(pausesMs[index]).toBeGreaterThanOrEqual(leastMs);
   });
 
-  test('that connects again while its token is fetched introduces itself once', async () => {
+  test('that reconnects while its token is fetched authenticates once', async () => {
     const tokens: unknown[] = [];
     service.on('connection', ({ handshake }) => void tokens.push(handshake.auth.token));
     const fetched: ((token: string) => void)[] = [];
@@ -53,7 +53,7 @@ describe('a socket', () => {
     await connected;
     first?.('first');
     await new Promise((resolve) => void setImmediate(resolve));
-    // What went before this answer on the same connection was heard.
+    // Messages sent before this answer on the same connection have been received.
     socket.onAny((_event, reply: () => void) => reply());
     const [connection] = service.sockets.sockets.values();
     await connection?.timeout(5_000).emitWithAck('ANSWER');

@@ -5,10 +5,10 @@ import ts from 'typescript';
 import { readmeExamples } from '../support/readmeExamples';
 
 const ROOT = join(__dirname, '../..');
-/** Within the project, so that they find its packages. */
+/** Inside the project, so that the examples can import its packages. */
 const FOLDER = join(ROOT, '.cache/readme');
 
-it('the examples of the client’s README have the types of the client', () => {
+it('the examples of the client’s README compile against its types', () => {
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER, { recursive: true });
   const files = [...readmeExamples().values()].map((code, index) => {

@@ -11,7 +11,7 @@ import {
 type Answer = Response | Error | ((signal: AbortSignal) => Promise<Response>);
 type Sent = { method: string; key: string | null; authorization: string | null; body: string };
 
-/** A service that does what the script says, and keeps what it was sent. */
+/** A service that gives the scripted answers and records the requests. */
 function scripted(script: Answer[], options: Partial<ApiClientOptions> = {}) {
   const sent: Sent[] = [];
   const retries: string[] = [];
@@ -62,13 +62,13 @@ function problem(status: number, code: string, headers: Record<string, string> =
 }
 
 describe('a request', () => {
-  test('that is answered is sent once, as its caller', async () => {
+  test('that is answered is sent once, with the caller’s token', async () => {
     const { read, sent } = scripted([fine()]);
     expect(await read()).toEqual({ deliveryId: 'd' });
     expect(sent).toEqual([{ method: 'GET', key: null, authorization: 'Bearer mine', body: '' }]);
   });
 
-  test('asks for the token each time where that is a function', async () => {
+  test('calls the token function for each attempt', async () => {
     let count = 0;
     const { read, sent } = scripted([fine(), fine()], { token: async () => `token-${(count += 1)}` });
     await read();
@@ -76,7 +76,7 @@ describe('a request', () => {
     expect(sent.map(({ authorization }) => authorization)).toEqual(['Bearer token-1', 'Bearer token-2']);
   });
 
-  test('is sent again, the same with the same key, when the connection is lost or the service is away', async () => {
+  test('is retried unchanged with the same key after a lost connection or an outage', async () => {
     const { cancel, sent, retries } = scripted([lost(), away(), fine()]);
     await cancel();
     expect(sent).toHaveLength(3);
@@ -85,7 +85,7 @@ describe('a request', () => {
     expect(retries).toEqual(['fetch failed: other side closed', 'status 503']);
   });
 
-  test('has a key of its own each time it is made, or the one that is given', async () => {
+  test('has a new key for each call, or the given one', async () => {
     const { client, cancel, sent } = scripted([fine(), fine(), fine()]);
     await cancel();
     await cancel();
@@ -96,7 +96,7 @@ describe('a request', () => {
     expect(third).toBe('given');
   });
 
-  test('that might do twice what it asks for is sent once', async () => {
+  test('that is not idempotent is sent once', async () => {
     const { register, sent } = scripted([away(), away(), fine()]);
     await expect(register({})).rejects.toThrow(ServiceUnavailableError);
     expect(sent).toHaveLength(1);
@@ -104,7 +104,7 @@ describe('a request', () => {
     expect(sent).toHaveLength(3);
   });
 
-  test('is sent again when the connection is lost in the middle of the answer', async () => {
+  test('is retried when the connection is lost in the middle of the answer', async () => {
     const torn = new ReadableStream({
       pull: (body) => {
         body.enqueue(new TextEncoder().encode('{"deliveryId":'));
@@ -116,7 +116,7 @@ describe('a request', () => {
     expect(retries).toEqual(['terminated']);
   });
 
-  test('is sent again when a try takes too long', async () => {
+  test('is retried when an attempt times out', async () => {
     const hangs = (signal: AbortSignal): Promise<Response> =>
       new Promise((_resolve, reject) =>
         signal.addEventListener('abort', () => reject(signal.reason as Error)),
@@ -126,7 +126,7 @@ describe('a request', () => {
     expect(retries).toEqual([expect.stringContaining('aborted due to timeout')]);
   });
 
-  test('that is refused is not sent again, and says why', async () => {
+  test('that is refused is not retried, and the error has the reason', async () => {
     const { cancel, sent } = scripted([problem(409, 'ILLEGAL_TRANSITION')]);
     const refused = await cancel().catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(ProblemError);
@@ -139,12 +139,12 @@ describe('a request', () => {
     expect(sent).toHaveLength(1);
   });
 
-  test('that a proxy answers is told from one that the service refuses', async () => {
+  test('that a proxy answers is distinguished from a refusal by the service', async () => {
     const { read } = scripted([new Response('<html>', { status: 403 })]);
     await expect(read()).rejects.toThrow(UnexpectedAnswerError);
   });
 
-  test('waits as long as it is told to, but no longer than its patience', async () => {
+  test('waits as long as Retry-After says, up to its own limit', async () => {
     const { read, sent } = scripted([problem(429, 'TOO_MANY_REQUESTS', { 'retry-after': '60' })]);
     const given = await read().catch((error: unknown) => error);
     expect(given).toBeInstanceOf(ServiceUnavailableError);
@@ -159,7 +159,7 @@ describe('a request', () => {
     expect(performance.now() - startedAt).toBeGreaterThan(990);
   });
 
-  test('has the usual bounds where an option is undefined', async () => {
+  test('uses the default limits if an option is undefined', async () => {
     const answers = [fine(), problem(503, 'UNAVAILABLE', { 'retry-after': '60' })];
     const { read, sent } = scripted(answers, { attemptTimeoutMs: undefined, retryForMs: undefined });
     await read();
@@ -167,7 +167,7 @@ describe('a request', () => {
     expect(sent).toHaveLength(2);
   });
 
-  test.each(['of the client', 'of the call'])('can be called off by the signal %s', async (whose) => {
+  test.each(['of the client', 'of the call'])('is aborted by the signal %s', async (whose) => {
     const stop = new AbortController();
     const { client, sent } = scripted(
       [away(), fine()],

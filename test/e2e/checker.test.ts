@@ -26,7 +26,7 @@ type Job = {
 
 let system: LiveSystem;
 let city: LiveCity;
-/** One delivery in each state; each with a driver of its own but the one that is searched for. */
+/** One delivery in each state. Each has its own driver, except the one that is SEARCHING. */
 let delivered: Job;
 let carried: Job;
 let offered: Omit<Job, 'assignmentId'>;
@@ -84,8 +84,8 @@ type When = 'atOnce' | 'soon' | 'final';
 type Seeing = { told?: ClientAnswers; faultEndedAt?: () => number };
 
 /**
- * Breaks a copy of what is there, as only the owner of the tables can, and looks at it.
- * @returns all that was found until then
+ * Injects a violation into a copy of the data, as the owner of the tables, and checks the copy.
+ * @returns all violations found so far
  */
 async function see(
   harm: string,
@@ -98,7 +98,7 @@ async function see(
   const checker = await openChecker({ env: { ...system.parts.env, DATABASE_URL: copy.url }, faultEndedAt });
   try {
     await owner.query(harm);
-    // Both stood on the map when the service stopped, and nobody sends their places any more.
+    // Both were on the map when the service stopped, and nobody sends their positions any more.
     for (const { driverId } of [resting, offered.driver])
       await system.parts.redis.hset(`driver:${driverId}`, 'seen', Date.now());
     const at = Date.now();
@@ -331,7 +331,7 @@ describe('is reported at once, during faults as well', () => {
   ])('%s', async (_, harm) => names(harm, 'atOnce'));
 });
 
-describe('is reported where it lasts', () => {
+describe('is reported if it persists', () => {
   test.each<[string, Harm]>([
     [
       'a search that is overdue',

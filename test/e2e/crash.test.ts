@@ -55,7 +55,7 @@ afterEach(async () => {
   }
 });
 
-/** A driver for one test, in the common place; all other drivers there are off duty. */
+/** A driver for one test at the shared location. All other drivers there are off duty. */
 async function onDuty(count = 1): Promise<LiveDriver[]> {
   const drivers: LiveDriver[] = [];
   for (let index = 0; index < count; index += 1)
@@ -67,7 +67,7 @@ const goHome = (drivers: readonly LiveDriver[]): Promise<unknown> =>
   Promise.all(drivers.map(({ client }) => client.goOffline()));
 
 describe('kill -9 of the worker', () => {
-  test('during an offer: an accept meanwhile is answered after the restart', async () => {
+  test('during an offer: an accept sent meanwhile is answered after the restart', async () => {
     const [driver] = (await onDuty()) as [LiveDriver];
     const { deliveryId } = await city.order();
     const offerId = await driver.asked(deliveryId);
@@ -126,7 +126,7 @@ describe('kill -9 of the worker', () => {
     await goHome([driver]);
   }, 90_000);
 
-  test('while orders come in: each is accepted and finds its driver after the restart', async () => {
+  test('while orders arrive: each is accepted and gets a driver after the restart', async () => {
     await system.kill('worker');
     const { deliveryId } = await city.order();
     expect(await row(deliveryId)).toMatchObject({ status: 'PENDING' });
@@ -169,7 +169,7 @@ describe('kill -9 of the API', () => {
     const accepting = driver.accept(offerId);
     await system.startAgain('api');
     const state = await driver.hears('STATE');
-    // none where the accept was there first
+    // undefined if the accept arrived first
     expect([offerId, undefined]).toContain((state.offer as { offerId?: string } | null)?.offerId);
     const accepted = await accepting;
     expect(accepted).toMatchObject({ ok: true });
@@ -179,7 +179,7 @@ describe('kill -9 of the API', () => {
     await goHome([driver]);
   }, 90_000);
 
-  test('with requests in progress: each takes effect once, whichever try succeeds', async () => {
+  test('with requests in progress: each takes effect once after retries', async () => {
     const drivers = await onDuty(4);
     const orders = await Promise.all(drivers.map(() => city.order()));
     const taken = await Promise.all(
@@ -242,7 +242,7 @@ describe('the live map', () => {
     return rows.map(({ id }) => id).sort();
   };
 
-  /** Places go to Redis at once, and to PostgreSQL a little later. */
+  /** Positions go to Redis at once, and to PostgreSQL a little later. */
   const placesAreKept = (drivers: readonly LiveDriver[]): Promise<true> =>
     eventually(
       'PostgreSQL knows where they are',
@@ -299,7 +299,7 @@ describe('the live map', () => {
   }, 150_000);
 });
 
-test('every history of these deliveries replays, although workers were killed', async () => {
+test('every history of these deliveries replays after workers were killed', async () => {
   expect(
     await replay(
       workflowsUnderTest(),

@@ -82,7 +82,7 @@ describe('a delivery', () => {
       });
     }));
 
-  test('costs at most 42 events where the first driver accepts', () =>
+  test('costs at most 42 events if the first driver accepts', () =>
     inCity({}, async (city) => {
       const driver = await city.addDriver();
       const counts: number[] = [];
@@ -93,7 +93,7 @@ describe('a delivery', () => {
         await handleOf(city, order).result();
         counts.push((await handleOf(city, order).fetchHistory()).events?.length ?? 0);
       }
-      // a machine that stands still for seconds repeats a task, which costs three more
+      // If the machine stalls for seconds, a task is repeated, which costs three more events.
       const [, median] = counts.sort((a, b) => a - b);
       expect(median).toBeLessThanOrEqual(42);
     }));
@@ -194,7 +194,7 @@ describe('a delivery', () => {
       await is(deliveryId, 'DELIVERED');
     }));
 
-  test('that found nobody is offered to a driver who comes on duty', () =>
+  test('without a driver is offered to the next driver who comes on duty', () =>
     inCity({}, async (city) => {
       const { deliveryId } = await city.order();
       await is(deliveryId, 'SEARCHING');
@@ -204,7 +204,7 @@ describe('a delivery', () => {
       await city.ops.cancel(deliveryId, 'OPS_CANCELLED');
     }));
 
-  test('is created once, however often and concurrently its order is posted', () =>
+  test('is created once although its order is posted several times at once', () =>
     inCity({}, async (city) => {
       const posted = await Promise.all(
         Array.from({ length: 8 }, () => city.order({ sellerOrderId: 'the-same' })),
@@ -216,7 +216,7 @@ describe('a delivery', () => {
 });
 
 describe('ops in the Temporal UI', () => {
-  test('find a delivery by state, city, merchant and driver, and read what it waits for', () =>
+  test('find a delivery by state, city, merchant and driver, and see what it waits for', () =>
     inCity({}, async (city) => {
       const { temporal } = system.parts;
       const driver = await city.addDriver();
@@ -274,11 +274,11 @@ describe('the examples of the client’s README', () => {
   const examples = readmeExamples();
   const example = (heading: string): string => examples.get(heading) ?? '';
 
-  test('are all run here', () => {
+  test('are all covered by these tests', () => {
     expect([...examples.keys()]).toEqual(['Requests', 'Refusals', 'Retries and time-outs', 'Events']);
   });
 
-  test('post and cancel orders as a shop, and are told why something is refused', () =>
+  test('post and cancel orders as a shop, and show the reason for a refusal', () =>
     inCity({}, async (city) => {
       const merchant = { role: 'merchant', merchantId: city.merchantId } as const;
       const environment = {
@@ -318,8 +318,8 @@ describe('the examples of the client’s README', () => {
     }));
 });
 
-describe('whoever listens', () => {
-  test('is told of what ops do by hand, and of what waits for too long', () =>
+describe('realtime events', () => {
+  test('report manual actions of ops and deliveries that wait too long', () =>
     inCity({}, async (city) => {
       const desk = await system.connections.support('olga');
       const [first, second] = [await city.addDriver(), await city.addDriver({ at: northOf(400) })];
@@ -358,7 +358,7 @@ describe('whoever listens', () => {
       ),
     );
 
-  test('hears what /asyncapi.json says and nothing else, and all of it comes in these tests', async () => {
+  test('match /asyncapi.json, and these tests receive every one of them', async () => {
     const answer = await fetch(`${system.parts.apiUrl}/asyncapi.json`);
     const contract = new EventContract((await answer.json()) as AsyncApiDocument);
     for (const audience of AUDIENCES) {
@@ -369,6 +369,6 @@ describe('whoever listens', () => {
   });
 });
 
-test('after all that every invariant holds', async () => {
+test('every invariant holds at the end', async () => {
   expect(await brokenInvariants(system.parts.db)).toEqual([]);
 });

@@ -19,7 +19,7 @@ type Report = {
 
 const parts = partsForInstruments();
 
-test('no response contradicts another one, the rows or the workflow', async () => {
+test('no response contradicts another response, the rows or the workflow', async () => {
   const { figures, complaints, code } = await runInstrument(
     'reliability/races/main.js',
     ['--times', String(TIMES), '--slots', String(SLOTS), '--kill-worker', '--kills', '1'],

@@ -1,4 +1,4 @@
-/** What README.md tells a newcomer to type, typed into a shell. */
+/** Runs the commands of README.md in a shell. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => system.close(), 60_000);
 
-/** The lines of the one block of `sh`, with the address that the service has here. */
+/** The lines of the only `sh` block, with the address of this test's service. */
 function walkthrough(apiUrl: string): string {
   const [, block, ...others] = readFileSync(join(projectDir, 'README.md'), 'utf8').split(/^```sh$/m);
   const [lines = ''] = (block ?? '').split(/^```$/m);
@@ -24,7 +24,7 @@ function walkthrough(apiUrl: string): string {
 
 type Ran = { stdout: string; stderr: string; code: number | null };
 
-/** Stops at the first line that fails, as nobody would go on there. */
+/** Stops at the first line that fails, as a reader would. */
 function run(script: string, env: NodeJS.ProcessEnv): Promise<Ran> {
   return new Promise((resolve) => {
     const options = { cwd: projectDir, env, timeout: 60_000 };
@@ -37,7 +37,7 @@ function run(script: string, env: NodeJS.ProcessEnv): Promise<Ran> {
   });
 }
 
-test('the walk through README.md ends with the yes of its driver, twice', async () => {
+test('the walkthrough in README.md ends with an accepted offer, twice in a row', async () => {
   const { apiUrl, db } = system.parts;
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, API_URL: apiUrl, JWT_LOCAL_KEY: LOCAL_KEY };
   for (const times of [1, 2]) {

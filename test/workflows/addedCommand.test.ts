@@ -1,4 +1,4 @@
-/** What docs/recipes/add-a-command.md promises: who adds a command to the map has told everybody of it. */
+/** Checks docs/recipes/add-a-command.md: a command is added in the map alone. */
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';

@@ -1,4 +1,4 @@
-/** The map of commands: what of it is on the wire, and that nothing else has to know a command. */
+/** The map of commands: its names on the wire, and that a command is defined nowhere else. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -10,7 +10,7 @@ const REQUEST = { deliveryId: 'x', scope: 'driver/d/key-k', hasKey: true };
 const NO_KEY = { deliveryId: 'x', scope: 'driver/d/1', hasKey: false };
 
 describe('the map of commands', () => {
-  test('begins with the commands of 2.1.0 in their order, which recorded histories have', () => {
+  test('begins with the commands of 2.1.0 in the order of recorded histories', () => {
     expect(Object.keys(COMMANDS).slice(0, 11)).toEqual([
       'acceptOffer',
       'rejectOffer',
@@ -26,12 +26,12 @@ describe('the map of commands', () => {
     ]);
   });
 
-  test('has one name for a command, its update and its event', () => {
+  test('has the same name for a command, its update and its event', () => {
     for (const [key, { name, update }] of Object.entries(COMMANDS))
       expect([name, update.name]).toEqual([key, key]);
   });
 
-  test('makes an event of a payload by leaving out what only traces it', () => {
+  test('makes an event from a payload by omitting the correlation id', () => {
     const payload = { bonusCents: 300, by, why: 'rain', correlationId: 'c' };
     expect(COMMANDS.raisePay.eventOf(payload)).toEqual({
       kind: 'raisePay',
@@ -51,7 +51,7 @@ describe('the update id', () => {
     expect(rejectOffer.updateId({ ...answer, reason: 'TOO_FAR' })).toBe('reject/o/d');
   });
 
-  test('of a step is its key; without one, the state in which it was asked', () => {
+  test('of a step is its key, or else the status at the request', () => {
     const step = { step: 'pickUp', by, deviceAt: null, correlationId: 'c' } as const;
     const state = { assignmentId: null, status: 'AT_PICKUP' };
     expect(takeStep.updateId(step, { ...REQUEST, ...state })).toBe('step/x/driver/d/key-k');
@@ -61,7 +61,7 @@ describe('the update id', () => {
     );
   });
 
-  test('of who leaves is their key; without one, the assignment, and with the goods in hand the request', () => {
+  test('of a leave is its key, or else the assignment, or after pickup the request', () => {
     const leave = { driverId: 'd', assignmentId: 'a', reason: 'OTHER', correlationId: 'c' } as const;
     expect(leaveDelivery.updateId(leave, { ...REQUEST, hasGoods: true })).toBe('leave/x/driver/d/key-k');
     expect(leaveDelivery.updateId(leave, { ...NO_KEY, hasGoods: false })).toBe('leave/a');
@@ -93,7 +93,7 @@ describe('the update id', () => {
 
 describe('a command', () => {
   const HOMES = ['workflows/commands.ts', 'domain/delivery/', 'api/routes/'];
-  /** A hand-over's meeting point is looked up; a rescue is a signal, too. */
+  /** A hand-over looks up its meeting point, and a rescue is also a signal. */
   const KNOWN = ['services/deliveries/deliveryEvents.ts: handOver', 'workflows/delivery.ts: rescueDelivery'];
   const FOLDERS = ['domain', 'workflows', 'services', 'activities', 'adapters', 'api', 'worker'];
   const files = FOLDERS.flatMap((folder) =>

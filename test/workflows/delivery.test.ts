@@ -221,8 +221,8 @@ describe('an offer', () => {
     ).toMatchObject({ refused: 'NOT_FOUND' });
   });
 
-  // At the very instant of the expiry: npm run verify -- races, on a real server. The test server breaks when a timer
-  // and an update meet.
+  // `npm run verify -- races` tests the instant of the expiry on a real server. The test server breaks when a
+  // timer and an update coincide.
   test('accepted in its last second is accepted', async () => {
     const { near, dispatch } = await scene(NEAR);
     const delivery = await dispatch();
@@ -425,7 +425,7 @@ describe('without free drivers', () => {
     });
   });
 
-  test('the search begins at its time and no sooner', async () => {
+  test('the search begins at its due time', async () => {
     const { dispatch } = await scene(NEAR);
     const now = await world.env.currentTimeMs();
     const delivery = await dispatch({ searchAt: new Date(now + 3_600_000) });
@@ -436,13 +436,13 @@ describe('without free drivers', () => {
   });
 });
 
-describe('by hand', () => {
+describe('manual assignment', () => {
   const assign = ({ handle }: RunningDelivery, driverId: string, override = false): Promise<Answer> =>
     handle.executeUpdate(COMMANDS.assignDriver.update, {
       args: [{ driverId, by: OPS, override, why: 'they are next door', correlationId }],
     });
 
-  test('a driver is assigned and pinned, and live offers on both sides are withdrawn', async () => {
+  test('pins the driver, and withdraws the live offers of the delivery and the driver', async () => {
     const { near, dispatch } = await scene(NEAR);
     const first = await dispatch();
     await offered(first);
@@ -461,7 +461,7 @@ describe('by hand', () => {
     });
   });
 
-  test('a driver off duty is refused, and a driver on a break needs override', async () => {
+  test('refuses a driver off duty, and needs an override for a driver on a break', async () => {
     const {
       near: off,
       far: resting,

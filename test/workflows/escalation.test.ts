@@ -91,7 +91,7 @@ async function check(): Promise<EscalationReport> {
 }
 
 describe('without a driver', () => {
-  test('each level comes at its time and no sooner, and half an hour costs at most 100 events', async () => {
+  test('each level is reached at its due time, and half an hour costs at most 100 events', async () => {
     const { delivery } = await waiting();
     for (const [level, minutes] of [
       [1, 5],
@@ -108,7 +108,7 @@ describe('without a driver', () => {
     expect(await row(delivery)).toMatchObject({ bonusCents: 200, delayedSince: expect.any(Date) });
   });
 
-  test('page and broadcast repeat every ten minutes, until the search is given up', async () => {
+  test('page and broadcast repeat every ten minutes until the search ends', async () => {
     const { delivery } = await waiting();
     await until(delivery, 51);
     expect(
@@ -139,7 +139,7 @@ describe('a found driver', () => {
     expect((await caseOf(delivery))?.state ?? null).toBe(state);
   });
 
-  test('of a broadcast is one, although two accept at once', async () => {
+  test('of a broadcast gets the delivery alone, although two accept at once', async () => {
     const { delivery, addDriver } = await waiting();
     await until(delivery, 29.9);
     for (const cityMeters of [0, 1, 2])
@@ -198,7 +198,7 @@ describe('the unassigned clock', () => {
 });
 
 describe('switched off during the wait', () => {
-  test('nothing escalates, ops can assign by hand, and on again only the highest overdue level comes', async () => {
+  test('nothing escalates, ops can assign, and once on again only the highest level follows', async () => {
     const { delivery, addDriver } = await waiting();
     await until(delivery, 6);
     expect(await levelOf(delivery)).toBe(1);
@@ -226,7 +226,7 @@ describe('the escalation check', () => {
     const { delivery } = await waiting();
     await until(delivery, 1);
     expect(await check()).toMatchObject({ due: 0, missed: 0 });
-    // Behind the workflow's back: it waits for a level that is due long since.
+    // Changed without the workflow, which now waits for a level that is long overdue.
     await world.db.$executeRaw`UPDATE deliveries
         SET unassigned_since = unassigned_since - interval '20 minutes',
           search_again_at = search_again_at + interval '1 hour'

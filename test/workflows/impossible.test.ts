@@ -43,7 +43,7 @@ describe('an event that always fails', () => {
     expect(await delivery.handle.result()).toBe('CANCELLED');
   });
 
-  test('is dropped where it has no caller', async () => {
+  test('is dropped if it has no caller', async () => {
     const delivery = await world.dispatch({ cityId: await world.addCity() });
     await delivery.handle.signal(driverLeft, {
       driverId: 'nobody',
@@ -55,7 +55,7 @@ describe('an event that always fails', () => {
     expect(await cancel(delivery)).toMatchObject({ status: 'CANCELLED' });
   });
 
-  test('and is due by itself is not retried for ever, and a cancel is processed', async () => {
+  test('and is a deadline is not retried for ever, and a cancel is processed', async () => {
     const delivery = await world.dispatch({
       cityId: await world.addCity(),
       searchAt: new Date(Date.now() + 3_000),
@@ -83,7 +83,7 @@ describe('an attempt after its time-out', () => {
     const { near } = world.deps.map;
     const ends: string[] = [];
     world.deps.beginAttempt = beginAttempt;
-    // The first look takes too long and finds the driver; the second one finds nobody.
+    // The first look-up takes too long and finds the driver. The second one finds nobody.
     world.deps.map.near = async (query) => {
       world.deps.map.near = async () => [];
       await new Promise((resolve) => setTimeout(resolve, ATTEMPT_MS + 600));

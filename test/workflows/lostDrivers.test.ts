@@ -100,7 +100,7 @@ describe('a rescue whose caller is gone', () => {
 });
 
 describe('the lost-driver sweep', () => {
-  test('has a delivery searched for again without the silent driver', async () => {
+  test('restarts the search of a delivery without the silent driver', async () => {
     const { delivery, other } = await accepted();
     world.sweepClock.aheadMs = 2 * LOSS_LIMITS.silentMs;
     await world.map.recordPositions(

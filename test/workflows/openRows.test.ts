@@ -13,7 +13,7 @@ import type { RunningDelivery } from '../support/temporalWorld';
 
 const OPS = { kind: 'ops', id: 'olga' } as const;
 const correlationId = 'test';
-/** More than the time in which the sweep leaves a change to the outbox. */
+/** Longer than the sweep leaves a change to the outbox. */
 const SETTLED_MS = 60_000;
 
 let world: RealTemporalWorld;
@@ -93,7 +93,7 @@ describe('the open-rows sweep', () => {
     await cancel(delivery);
   });
 
-  test('starts a delivery again whose run completed, where its row is open: its database was restored', async () => {
+  test('restarts a delivery with a completed run and an open row, as after a restore', async () => {
     const { delivery, offerId, driverId } = await offered();
     const before = await world.db.delivery.findUniqueOrThrow({ where: { id: delivery.deliveryId } });
     await cancel(delivery);
@@ -118,7 +118,7 @@ describe('the open-rows sweep', () => {
     await cancel(delivery);
   });
 
-  test('lists the running deliveries from the youngest, and goes on from any of them', async () => {
+  test('lists the running deliveries from the youngest, and can continue from any of them', async () => {
     const cityId = await world.addCity();
     const started: RunningDelivery[] = [];
     for (let count = 0; count < 3; count += 1) {
@@ -141,7 +141,7 @@ describe('the open-rows sweep', () => {
     for (const delivery of started) await cancel(delivery);
   });
 
-  test('leaves alone what runs and what is closed', async () => {
+  test('leaves running and closed deliveries alone', async () => {
     const [running, closed] = [
       await world.dispatch({ cityId: await world.addCity() }),
       await world.dispatch({ cityId: await world.addCity() }),
@@ -185,7 +185,7 @@ describe('the open-rows sweep', () => {
     expect(await delivery.handle.result()).toBe('CANCELLED');
   });
 
-  test('wakes a run that waits for something else than its row says', async () => {
+  test('wakes a run that waits for a different event than its row says', async () => {
     const { delivery, offerId, driverId } = await offered();
     const overdue = new Date(Date.now() - SETTLED_MS);
     await world.db.offer.update({
@@ -270,7 +270,7 @@ test('a run whose tasks only time out is not ended, and continues with its worke
   const workflowId = 'delivery/m/timed-out';
   await workflow.start(WORKFLOWS.delivery, { workflowId, taskQueue: 'silent', workflowTaskTimeout: '1s' });
   const reported = async (): Promise<boolean> => {
-    // A worker that takes tasks and says nothing, as one that hangs.
+    // A worker that takes tasks and never answers, as if it hung.
     await client.withDeadline(Date.now() + 20_000, () =>
       workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: { name: 'silent' }, identity: 'silent' }),
     );
@@ -289,21 +289,21 @@ describe('a large sweep', () => {
   type Scene = {
     /** Ids of deliveries that are open. */
     open: readonly number[];
-    /** Of those, the ones that visibility does not list as running. */
+    /** Open deliveries that visibility does not list as running. */
     unlisted?: readonly number[];
-    /** Not listed, yet running: started since. */
+    /** Deliveries that run but are not listed yet. */
     late?: readonly number[];
-    /** Listed, though their deliveries are closed. */
+    /** Listed runs of closed deliveries. */
     closed?: readonly number[];
     overdue?: readonly number[];
-    /** What each call to Temporal or the store takes. */
+    /** The duration of each call to Temporal or the store. */
     callMs?: number;
   };
 
   const idOf = (index: number): string => String(index).padStart(6, '0');
   const rowOf = (index: number): OpenRow => ({ deliveryId: idOf(index), workflowId: `delivery/m/${index}` });
 
-  /** A sweep over so many rows without servers. It notes what it did, in order. */
+  /** A sweep over so many rows without servers. It records its actions in order. */
   function sweepOver({ open, unlisted = [], late = [], closed = [], overdue = [], callMs = 0 }: Scene) {
     const did: string[] = [];
     const down = new Set([...unlisted, ...late].map((index) => rowOf(index).workflowId));
@@ -393,13 +393,13 @@ describe('a large sweep', () => {
     expect(beats()).toBeGreaterThanOrEqual(6);
   });
 
-  test('starts what is missing before it lists the runs', async () => {
+  test('starts missing workflows before it lists the runs', async () => {
     const { pass, did } = sweepOver({ open: upTo(1_200), unlisted: [3, 1_100] });
     await pass();
     expect(did.slice(0, 3)).toEqual(['started 000003', 'started 001100', 'listed 001199']);
   });
 
-  test('takes bounded time, and the passes together reach every row and every run', async () => {
+  test('takes bounded time per pass, and successive passes reach every row and every run', async () => {
     const missing = upTo(6_000).filter((index) => index % 2 === 0);
     const closed = upTo(9_000).map((index) => 100_000 + index);
     const { pass, did, msSince } = sweepOver({ open: upTo(6_000), unlisted: missing, closed, callMs: 20 });

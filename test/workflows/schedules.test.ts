@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => env.teardown());
 
 describe('the schedules', () => {
-  test('are one per sweep, however many workers create them', async () => {
+  test('exist once per sweep although several workers create them', async () => {
     await Promise.all([ensureSchedules(env.client, TIMES), ensureSchedules(env.client, TIMES)]);
     await ensureSchedules(env.client, TIMES);
     const listed = await eventually('they are listed', async () => {
@@ -30,7 +30,7 @@ describe('the schedules', () => {
     expect(new Set(listed).size).toBe(listed.length);
   });
 
-  test('end an abandoned run, so that it blocks no other', async () => {
+  test('end an abandoned run, so that it does not block the next one', async () => {
     await ensureSchedules(env.client, TIMES);
     const limits = new Map<string, unknown>();
     for (const scheduleId of ['presence-sweep', 'audit-sweep']) {
@@ -55,7 +55,7 @@ describe('the schedules', () => {
     expect(policies.catchupWindow).toBe(12 * 3_600_000);
   });
 
-  test('hand a pass of the open-rows sweep what the pass before left', async () => {
+  test('give each pass of the open-rows sweep the progress of the previous pass', async () => {
     const [scheduleId, taskQueue] = ['left-by-the-last', 'left-by-the-last'];
     const left = { rowsAfterId: '0190', runsStartedUntil: 5 };
     const taken: unknown[] = [];

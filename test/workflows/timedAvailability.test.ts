@@ -105,7 +105,7 @@ describe('a timed state', () => {
     await handleOf(driverId).result();
   });
 
-  test('that was ended by hand is left alone at its end time', async () => {
+  test('that was ended manually is unchanged at its end time', async () => {
     const driverId = await world.addDriver();
     await rest(driverId, 'breakStart', 10);
     await ask(driverId, 'breakEnd');

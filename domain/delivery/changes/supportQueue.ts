@@ -88,7 +88,7 @@ function putCase(
   changes.emit(caseEmit(supportCase, delivery, now));
 }
 
-/** Opens a notice about the delivery in support's chat, or with whoever is on call. */
+/** Opens a notice about the delivery in support's chat, or pages the person on call. */
 export function notifyStaff(
   changes: ChangeSet,
   to: 'support' | 'pager',

@@ -8,7 +8,7 @@ import {
   type Traced,
 } from '../../../workflows/contract';
 
-/** A command that the service does not have: its customer calls a delivery off. */
+/** A command that the service does not have: the customer calls off a delivery. */
 export const callOff: Command<Traced & { by: Actor }, CommandRequest> = {
   name: 'callOff',
   update: defineUpdate('callOff'),
@@ -16,5 +16,5 @@ export const callOff: Command<Traced & { by: Actor }, CommandRequest> = {
   updateId: (_, { deliveryId, scope }) => `callOff/${deliveryId}/${scope}`,
 };
 
-/** The map with one command more. */
+/** The map with one more command. */
 export const COMMANDS_AND_CALL_OFF = { ...COMMANDS, callOff } satisfies CommandMap;

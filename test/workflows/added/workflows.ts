@@ -1,4 +1,4 @@
-/** The delivery as it is with one command more in its map. */
+/** The delivery workflow with one more command in its map. */
 import type { DeliveryInput } from '../../../workflows/contract';
 import { runDelivery } from '../../../workflows/delivery';
 import { COMMANDS_AND_CALL_OFF } from './callOff';

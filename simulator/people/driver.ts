@@ -12,7 +12,7 @@ import { pause, waitUntil } from '../kit/pause';
 import type { Random } from '../kit/random';
 
 /**
- * Probabilities (0..1) of a driver's answers and mishaps. A driver ignores an offer with the rest of `accept`
+ * Probabilities (0..1) of a driver's answers and faults. A driver ignores an offer with the rest of `accept`
  * and `reject`.
  */
 export type Odds = { accept: number; reject: number; breakAfterJob: number; failAtDoor: number };

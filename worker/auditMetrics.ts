@@ -22,11 +22,15 @@ export function observeAuditCheck(
 }
 
 /**
- * Exposes the result of the last check and the lag of the audit trail. Both are read at each scrape, so that
- * a worker that has just started reports them too.
+ * Exposes the result of the last check, the lag and the partitions of the audit trail. All are read at each
+ * scrape, so that a worker that has just started reports them too.
  */
 export function observeAudit(
-  read: { lastCheck: () => Promise<FinishedCheck | null>; lagMs: () => Promise<number> },
+  read: {
+    lastCheck: () => Promise<FinishedCheck | null>;
+    lagMs: () => Promise<number>;
+    partitions: () => Promise<{ aheadMs: number; defaultRows: number }>;
+  },
   log: Pick<Logger, 'warn'>,
 ): void {
   const lastCheck = sharedWhileRunning(read.lastCheck);
@@ -53,5 +57,22 @@ export function observeAudit(
       log,
     },
     async () => (await read.lagMs()) / 1_000,
+  );
+  const partitions = sharedWhileRunning(read.partitions);
+  readGauge(
+    {
+      name: 'audit_partitions_ahead_seconds',
+      help: 'How far ahead the audit trail has partitions; two months or more unless the upkeep sweep fails',
+      log,
+    },
+    async () => (await partitions()).aheadMs / 1_000,
+  );
+  readGauge(
+    {
+      name: 'audit_default_partition_entries',
+      help: 'Audit entries of a month without a partition, 100,000 at most; normally 0',
+      log,
+    },
+    async () => (await partitions()).defaultRows,
   );
 }

@@ -10,6 +10,7 @@ import { v7 as newId } from 'uuid';
 import { createDeliveryActivities } from '../activities/delivery';
 import { createPresence, switchStatesOffAtOnce } from '../activities/sweeps/presence';
 import { commonChecks, composeAdapters } from '../adapters/compose';
+import { auditPartitionsState } from '../adapters/postgres/auditPartitions';
 import { auditLagMs, lastFinishedCheck } from '../adapters/postgres/auditChains';
 import { connectPostgres } from '../adapters/postgres/database';
 import { outboxBacklog } from '../adapters/postgres/outbox';
@@ -171,7 +172,14 @@ async function main(): Promise<void> {
   });
   observeOutbox(() => outboxBacklog(db), log);
   observeZones(() => readLatestHealth(db, clock() - ZONES_SHOWN_MS), log);
-  observeAudit({ lastCheck: () => lastFinishedCheck(db), lagMs: () => auditLagMs(db) }, log);
+  observeAudit(
+    {
+      lastCheck: () => lastFinishedCheck(db),
+      lagMs: () => auditLagMs(db),
+      partitions: () => auditPartitionsState(db),
+    },
+    log,
+  );
   const sweepTimes = {
     escalationCheckMs: settings.escalation.checkEveryMs,
     lostDriversMs: Math.round(LOST_DRIVERS_MS / settings.timeScale),

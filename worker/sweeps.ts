@@ -3,7 +3,7 @@ import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activit
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { v7 as newId } from 'uuid';
-import { ensureAuditPartitions } from '../adapters/postgres/audit';
+import { ensureAuditPartitions } from '../adapters/postgres/auditPartitions';
 import { createAuditChains } from '../adapters/postgres/auditChains';
 import type { Database } from '../adapters/postgres/database';
 import { createOpenRowsStore } from '../adapters/postgres/openRowsStore';

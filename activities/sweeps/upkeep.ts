@@ -9,8 +9,9 @@ export type UpkeepReport = {
 
 export type UpkeepDeps = {
   /**
-   * Creates the missing partitions of this many months, starting with this month.
-   * @returns how many it created
+   * Creates the missing partitions of this many months, starting with this month. A month that already has
+   * entries gets one piece a call, so that writers wait for one piece at most.
+   * @returns how many it created; 0 if none is missing
    */
   ensureAuditPartitions: (from: Date, months: number) => Promise<number>;
   /**
@@ -41,12 +42,18 @@ export function createUpkeep({
   clock,
 }: UpkeepDeps): () => Promise<UpkeepReport> {
   return async () => {
-    // first, so that a partition that cannot be created does not let the outbox grow
-    const messagesForgotten = await pruneAll(pruneSent, SENT_KEPT_MS);
-    const healthForgotten = await pruneAll(pruneHealth, HEALTH_KEPT_MS);
-    const positionsForgotten = await pruneAll(prunePositions, positionsKeptMs);
+    // Partitions first: entries of a month without one must be moved later. But a partition that cannot be
+    // created must not let the outbox grow, so its error is thrown at the end.
+    const partitions = await Promise.allSettled([
+      untilNone(() => ensureAuditPartitions(new Date(clock()), MONTHS_AHEAD)),
+    ]);
+    const messagesForgotten = await untilNone(() => pruneSent(SENT_KEPT_MS));
+    const healthForgotten = await untilNone(() => pruneHealth(HEALTH_KEPT_MS));
+    const positionsForgotten = await untilNone(() => prunePositions(positionsKeptMs));
+    const [made] = partitions;
+    if (made.status === 'rejected') throw made.reason;
     return {
-      partitionsMade: await ensureAuditPartitions(new Date(clock()), MONTHS_AHEAD),
+      partitionsMade: made.value,
       messagesForgotten,
       healthForgotten,
       positionsForgotten,
@@ -54,8 +61,9 @@ export function createUpkeep({
   };
 }
 
-async function pruneAll(prune: (olderThanMs: number) => Promise<number>, keptMs: number): Promise<number> {
-  let forgotten = 0;
-  for (let went = await prune(keptMs); went > 0; went = await prune(keptMs)) forgotten += went;
-  return forgotten;
+/** Repeats a step until it has nothing to do. @returns the sum of what the steps did */
+async function untilNone(step: () => Promise<number>): Promise<number> {
+  let sum = 0;
+  for (let did = await step(); did > 0; did = await step()) sum += did;
+  return sum;
 }

@@ -128,16 +128,3 @@ function rowOf(record: AuditRecord, previous: Uint8Array | null, hash: Uint8Arra
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const iso = (at: number): string => new Date(at).toISOString();
-
-/**
- * Creates the missing monthly partitions.
- * @param from the first month
- * @param months how many months, the first included
- * @returns how many it created
- */
-export async function ensureAuditPartitions(db: Database, from: Date, months: number): Promise<number> {
-  const [row] = await db.$queryRaw<
-    { made: number }[]
-  >`SELECT ensure_audit_partitions(${from.toISOString().slice(0, 10)}::date, ${months}::int) AS made`;
-  return row?.made ?? 0;
-}

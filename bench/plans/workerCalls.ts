@@ -1,7 +1,7 @@
 import { v7 as newId } from 'uuid';
 import { commonChecks } from '../../adapters/compose';
 import { auditLagMs, createAuditChains, lastFinishedCheck } from '../../adapters/postgres/auditChains';
-import { ensureAuditPartitions } from '../../adapters/postgres/audit';
+import { auditPartitionsState, ensureAuditPartitions } from '../../adapters/postgres/auditPartitions';
 import { readFeatureRows } from '../../adapters/postgres/featureRows';
 import { createOpenRowsStore } from '../../adapters/postgres/openRowsStore';
 import {
@@ -347,6 +347,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     call('check of escalation', () => escalation()),
     call('upkeep', () => upkeep()),
     call('metrics: audit lag', () => auditLagMs(db)),
+    call('metrics: audit partitions', () => auditPartitionsState(db)),
     call('metrics: last check', () => lastFinishedCheck(db)),
     call('metrics: zones', () => readLatestHealth(db, clock() - 180_000)),
     call('metrics: backlog', () => outboxBacklog(db)),

@@ -403,7 +403,11 @@ describe('the worker’s report', () => {
       expect.objectContaining({ chain, entryId: ids[1], kind: 'CONTENT_DIFFERS' }),
     );
     observeAudit(
-      { lastCheck: () => lastFinishedCheck(world.db), lagMs: async () => 1_500 },
+      {
+        lastCheck: () => lastFinishedCheck(world.db),
+        lagMs: async () => 1_500,
+        partitions: async () => ({ aheadMs: 60_000, defaultRows: 7 }),
+      },
       { warn: () => {} },
     );
     expect(await measured('audit_check_problems')).toBe(report.problemCount);
@@ -411,6 +415,8 @@ describe('the worker’s report', () => {
       Date.now() / 1_000 - 60,
     );
     expect(await measured('audit_lag_seconds')).toBe(1.5);
+    expect(await measured('audit_partitions_ahead_seconds')).toBe(60);
+    expect(await measured('audit_default_partition_entries')).toBe(7);
     expect(await measured('audit_entries_verified_total')).toBeGreaterThanOrEqual(6);
     await forget(chain);
   });

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { v7 as newId } from 'uuid';
-import { ensureAuditPartitions, writeEntries } from '../../adapters/postgres/audit';
+import { writeEntries } from '../../adapters/postgres/audit';
+import { auditPartitionsState, ensureAuditPartitions } from '../../adapters/postgres/auditPartitions';
 import { enqueue, pruneSent } from '../../adapters/postgres/outbox';
 import { prunePositions } from '../../adapters/postgres/positionRows';
 import { pruneHealth } from '../../adapters/postgres/zoneHealthRows';
@@ -43,7 +44,14 @@ async function parts(): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-async function write(at: Date): Promise<void> {
+/** @returns how many partitions were created by as many calls as it took */
+async function allPartitions(from: Date, months: number): Promise<number> {
+  let made = 0;
+  for (let more = 1; more > 0; made += more) more = await ensureAuditPartitions(world.db, from, months);
+  return made;
+}
+
+async function write(at: Date, correlationId = 'test'): Promise<void> {
   const subject = {
     cityId: CITY,
     deliveryId: null,
@@ -52,7 +60,7 @@ async function write(at: Date): Promise<void> {
     deliveryHash: null,
     driverHashes: {},
   };
-  await world.db.$transaction((tx) => writeEntries(tx, subject, [ENTRY], at.getTime(), 'test'));
+  await world.db.$transaction((tx) => writeEntries(tx, subject, [ENTRY], at.getTime(), correlationId));
 }
 
 async function partOf(at: Date): Promise<string | undefined> {
@@ -86,13 +94,75 @@ describe('audit partitions', () => {
     const at = new Date('2040-05-05T05:05:05Z');
     await write(at);
     expect(await partOf(at)).toBe('audit_entries_default');
+    await owner.query('DELETE FROM audit_entries_default WHERE at = $1', [at]);
   });
 
   test('move rows to a month that is created late', async () => {
-    const at = new Date('2041-05-05T05:05:05Z');
+    const at = new Date('2039-05-05T05:05:05Z');
     await write(at);
     expect(await ensureAuditPartitions(world.db, at, 1)).toBe(1);
-    expect(await partOf(at)).toBe('audit_entries_2041_05');
+    expect(await partOf(at)).toBe('audit_entries_2039_05');
+  });
+
+  test('move rows of months that no sweep made while they lasted', async () => {
+    const missed = new Date('2042-02-02T02:02:02Z');
+    await write(missed);
+    await allPartitions(new Date('2042-06-06T00:00:00Z'), 1);
+    expect(await partOf(missed)).toBe('audit_entries_2042_02');
+    expect(await parts()).toEqual(expect.arrayContaining(['audit_entries_2042_06']));
+  });
+
+  test('are attached in pieces while entries of that month are written', async () => {
+    const startsAt = Date.parse('2047-07-01T00:00:00Z');
+    await owner.query(
+      `INSERT INTO audit_entries (id, at, kind, city_id, actor_kind, actor_id, correlation_id, chain, hash)
+       SELECT gen_random_uuid(), $1::timestamptz + n * interval '1 second', 'backlog', $2, 'system', 'test',
+         'backlog', 'backlog', '' FROM generate_series(1, 45000) AS n`,
+      [new Date(startsAt), CITY],
+    );
+    expect((await auditPartitionsState(world.db)).defaultRows).toBeGreaterThanOrEqual(45_000);
+    const done = new AbortController();
+    let written = 0;
+    const writers = Array.from({ length: 4 }, async (_, writer) => {
+      while (!done.signal.aborted) {
+        await write(new Date(startsAt + 46_000_000 + written * 1_000 + writer), 'under traffic');
+        written += 1;
+      }
+    });
+    const pieces = await allPartitions(new Date(startsAt), 1).finally(() => done.abort());
+    await Promise.all(writers); // none failed
+    expect(pieces).toBe(3);
+    const { rows } = await owner.query<{ part: string; entries: number }>(
+      `SELECT tableoid::regclass::text AS part, count(*)::int AS entries FROM audit_entries
+       WHERE correlation_id IN ('backlog', 'under traffic') GROUP BY 1 ORDER BY 1`,
+    );
+    expect(rows.slice(0, 2)).toEqual([
+      { part: 'audit_entries_2047_07', entries: 20_000 },
+      { part: 'audit_entries_2047_07_2', entries: 20_000 },
+    ]);
+    expect(rows[2]).toEqual({ part: 'audit_entries_2047_07_3', entries: 5_000 + written });
+    expect(rows).toHaveLength(3);
+  });
+
+  test('give up within seconds, and change nothing, where a reader holds the default partition', async () => {
+    const at = new Date('2048-08-08T08:08:08Z');
+    await write(at);
+    await owner.query('BEGIN; LOCK TABLE audit_entries_default IN ACCESS SHARE MODE');
+    await expect(ensureAuditPartitions(world.db, at, 1)).rejects.toThrow(/lock timeout/);
+    await owner.query('COMMIT');
+    expect(await partOf(at)).toBe('audit_entries_default');
+    await allPartitions(at, 1);
+    expect(await partOf(at)).toBe('audit_entries_2048_08');
+  });
+
+  test('are measured: how far ahead they reach, and what lies in the default one', async () => {
+    const { rows } = await owner.query<{ default_rows: number }>(
+      'SELECT count(*)::int AS default_rows FROM audit_entries_default',
+    );
+    await allPartitions(new Date('2060-01-01T00:00:00Z'), 1);
+    const { aheadMs, defaultRows } = await auditPartitionsState(world.db);
+    expect(Math.abs(Date.now() + aheadMs - Date.parse('2060-02-01T00:00:00Z'))).toBeLessThan(60_000);
+    expect(defaultRows).toBe(rows[0]?.default_rows);
   });
 
   test('can be created by two workers at once', async () => {

@@ -29,6 +29,7 @@ describe('the outbox', () => {
   });
 
   test('prunes every expired message, in any number, even where no partition can be created', async () => {
+    const partitions = [1, 2, 0];
     const goes = [10_000, 10_000, 7, 0];
     const forgotten: number[] = [];
     const pruneSent = async (): Promise<number> => {
@@ -39,14 +40,14 @@ describe('the outbox', () => {
     const pruneHealth = async (): Promise<number> => 0;
     expect(
       await createUpkeep({
-        ensureAuditPartitions: async () => 0,
+        ensureAuditPartitions: async () => partitions.shift() ?? 0,
         pruneSent,
         pruneHealth,
         prunePositions: async () => 0,
         positionsKeptMs: 1,
         clock,
       })(),
-    ).toEqual({ partitionsMade: 0, messagesForgotten: 20_007, healthForgotten: 0, positionsForgotten: 0 });
+    ).toEqual({ partitionsMade: 3, messagesForgotten: 20_007, healthForgotten: 0, positionsForgotten: 0 });
     goes.push(5, 0);
     await expect(
       createUpkeep({

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const projectDir = join(__dirname, '../..');
+export const projectDir = join(__dirname, '../..');
 
 export const readProjectFile = (path: string): string => readFileSync(join(projectDir, path), 'utf8');
 

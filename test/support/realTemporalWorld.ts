@@ -5,7 +5,7 @@
 import { type TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { v7 as newId } from 'uuid';
-import { ensureAuditPartitions } from '../../adapters/postgres/audit';
+import { ensureAuditPartitions } from '../../adapters/postgres/auditPartitions';
 import { createAuditChains } from '../../adapters/postgres/auditChains';
 import { createOpenRowsStore } from '../../adapters/postgres/openRowsStore';
 import { pruneSent } from '../../adapters/postgres/outbox';

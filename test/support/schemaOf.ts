@@ -19,8 +19,9 @@ const PARTS: Readonly<Record<string, string>> = {
   relation: `SELECT relname || ' ' || relkind::text || ' of ' || coalesce(pg_get_partkeydef(c.oid), '-')
       || ' within ' || coalesce(pg_get_expr(relpartbound, c.oid), '-')
       || ' owner ' || relowner::regrole::text::text
-      || ' grants ' || coalesce((SELECT string_agg(g::text, ',' ORDER BY g::text) FROM unnest(relacl) g),
-        '-') AS line
+      || ' grants ' || (SELECT string_agg(g::text, ',' ORDER BY g::text)
+        FROM unnest(coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner))) g)
+        AS line
     FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE ${OURS}
       AND relkind IN ('r', 'p', 'v', 'm', 'S')`,
   column: `SELECT relname || '.' || attname || ' ' || format_type(atttypid, atttypmod)

@@ -429,9 +429,9 @@ export const API_VARIABLES = {
   ),
   locationPerMinute: whole(
     'RATE_LIMIT_LOCATION_PER_MINUTE',
-    300,
+    600,
     PER_MINUTE,
-    'location pings a minute of one driver, counted separately',
+    'positions a minute of one driver, counted separately; a batch counts each of its positions',
   ),
   availabilityPerMinute: whole(
     'RATE_LIMIT_AVAILABILITY_PER_MINUTE',

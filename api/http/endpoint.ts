@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Caller, Role } from '../auth/caller';
-import { type FieldError, Problem, type ProblemCode } from './problems';
+import { fieldErrors } from './fieldErrors';
+import { Problem, type ProblemCode } from './problems';
 import type { LimitKind } from './rateLimits';
 
 /** The validated input of a handler. */
@@ -11,20 +12,15 @@ export type Call<P, Q, B> = {
   caller: Caller;
   correlationId: string;
   idempotencyKey: string | null;
+  /** Counts further points of this request against its rate limit. @throws Problem TOO_MANY_REQUESTS */
+  spend: (points: number) => void | Promise<void>;
 };
 
 /** The reply of a handler. The body is JSON, or a text if the reply has a content type of its own. */
 export type Reply = { status: number; body: unknown; headers?: Readonly<Record<string, string>> };
 
 /** A request before validation. */
-export type RawCall = {
-  params: unknown;
-  query: unknown;
-  body: unknown;
-  caller: Caller;
-  correlationId: string;
-  idempotencyKey: string | null;
-};
+export type RawCall = Call<unknown, unknown, unknown>;
 
 export type ReplyKind = {
   description: string;
@@ -76,6 +72,8 @@ type Reading<P extends z.ZodObject, Q extends z.ZodObject> = Common & {
 type Writing<P extends z.ZodObject, B extends z.ZodType> = Common & {
   params: P;
   body: B;
+  /** Where the handler validates parts of the body itself: the whole body, for the documents. */
+  documentedBody?: z.ZodType;
   handle: (call: Call<z.output<P>, z.output<typeof NOTHING>, z.output<B>>) => Promise<Reply>;
 };
 
@@ -103,11 +101,12 @@ export function put<P extends z.ZodObject, B extends z.ZodType>(definition: Writ
 
 function writing<P extends z.ZodObject, B extends z.ZodType>(
   method: 'post' | 'put',
-  { handle, ...rest }: Writing<P, B>,
+  { handle, documentedBody, ...rest }: Writing<P, B>,
 ): Endpoint {
   const { params, body } = rest;
   return {
     ...rest,
+    body: documentedBody ?? body,
     method,
     query: NOTHING,
     answer: (raw) =>
@@ -134,14 +133,4 @@ function read<S extends z.ZodType>(schema: S, given: unknown): z.output<S> {
       errors: fieldErrors(result.error),
     });
   return result.data;
-}
-
-/** The most errors in one reply. */
-const MAX_ERRORS = 50;
-
-function fieldErrors({ issues }: z.ZodError): FieldError[] {
-  return issues.slice(0, MAX_ERRORS).map(({ path, message }) => ({
-    path: path.map(String).join('.').slice(0, 200),
-    message: message.slice(0, 300),
-  }));
 }

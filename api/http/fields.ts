@@ -50,6 +50,15 @@ export const instant = z.iso
   .transform((text) => Date.parse(text))
   .pipe(z.number().min(EARLIEST, 'must be after the year 2000').max(LATEST, 'must be before the year 2100'));
 
+/**
+ * An instant by the clock of a device, which may be years off: that is measured, and corrected
+ * (docs/behaviour.md#positions).
+ */
+export const deviceInstant = z.iso
+  .datetime({ offset: true })
+  .transform((text) => Date.parse(text))
+  .pipe(z.number().min(0, 'must be after the year 1970').max(LATEST, 'must be before the year 2100'));
+
 /** An amount of money in whole cents, up to 1,000,000.00. */
 export const cents = z.int().min(0).max(100_000_000);
 

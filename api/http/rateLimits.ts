@@ -11,10 +11,11 @@ export type LimitKind = 'general' | 'location' | 'availability';
 /** Limits requests per minute. The counters are in Redis, shared by all API processes (ADR 18). */
 export interface RateLimits {
   /**
-   * Counts one request. Synchronous while the process has a local share of the limit.
+   * Counts one request, or as many points. More points than the limit count as the limit, so that a fresh
+   * minute always admits them. Synchronous while the process has a local share of the limit.
    * @throws Problem TOO_MANY_REQUESTS
    */
-  spend(caller: Caller, kind: LimitKind): void | Promise<void>;
+  spend(caller: Caller, kind: LimitKind, points?: number): void | Promise<void>;
   /** Counts one request without a valid token. @throws Problem TOO_MANY_REQUESTS */
   spendBadToken(ip: string): void | Promise<void>;
 }
@@ -53,13 +54,14 @@ export function createRateLimits(redis: Redis, limits: Limits, log: Logger, keyP
     return role === 'merchant' ? merchant : role === 'ops' ? ops : general;
   };
   return {
-    spend: (caller, kind) => ofCaller(caller, kind)(`${caller.role}:${caller.subject}`),
+    spend: (caller, kind, points = 1) =>
+      points === 0 ? undefined : ofCaller(caller, kind)(`${caller.role}:${caller.subject}`, points),
     spendBadToken: (ip) => badToken(ip),
   };
 }
 
-/** Counts one request under this key. @throws Problem TOO_MANY_REQUESTS */
-type Limit = (key: string) => void | Promise<void>;
+/** Counts points, one by default, under this key. @throws Problem TOO_MANY_REQUESTS */
+type Limit = (key: string, points?: number) => void | Promise<void>;
 
 /** How many requests a process takes from the counter in Redis at once. */
 const SHARE = 10;
@@ -73,7 +75,7 @@ type Share = { left: number; until: number };
 
 function createLimit(perMinute: number, limiter: RateLimiterRedis, warn: (error: unknown) => void): Limit {
   if (SHARE > perMinute * MAX_SHARE_OF_LIMIT)
-    return async (key) => void (await take(limiter, key, 1, { perMinute, warn }));
+    return (key, points = 1) => takeAll(limiter, key, points, { perMinute, warn });
   const shares = new Map<string, Share>();
   const fetches = new Map<string, Promise<void>>();
   let clearAt = CLEAR_EVERY;
@@ -91,12 +93,27 @@ function createLimit(perMinute: number, limiter: RateLimiterRedis, warn: (error:
     await fetching;
     return spend(key);
   };
-  const spend: Limit = (key) => {
+  const spend: Limit = (key, points = 1) => {
     const share = shares.get(key);
-    if (!share || share.left <= 0 || share.until <= Date.now()) return wait(key);
-    return void (share.left -= 1);
+    if (share && share.left >= points && share.until > Date.now()) return void (share.left -= points);
+    return points > 1 ? takeAll(limiter, key, points, { perMinute, warn }) : wait(key);
   };
   return spend;
+}
+
+type Taking = { perMinute: number; warn: (error: unknown) => void };
+
+/** Counts points in Redis, not from a share; at most so many that a fresh minute has them. */
+async function takeAll(
+  limiter: RateLimiterRedis,
+  key: string,
+  points: number,
+  taking: Taking,
+): Promise<void> {
+  // The request itself has taken one point before.
+  const needed = Math.min(points, Math.max(1, taking.perMinute - 1));
+  const { left, until } = await take(limiter, key, needed, taking);
+  if (left < needed) throw tooMany(taking.perMinute, until - Date.now());
 }
 
 /** @returns the number of remaining shares */
@@ -114,7 +131,7 @@ async function take(
   limiter: RateLimiterRedis,
   key: string,
   points: number,
-  { perMinute, warn }: { perMinute: number; warn: (error: unknown) => void },
+  { perMinute, warn }: Taking,
 ): Promise<Share> {
   const requestedAt = Date.now();
   try {
@@ -129,15 +146,17 @@ async function take(
     const rest = perMinute - (consumedPoints - points);
     // A refusal from the limiter's memory does not count, and has no consumed points.
     if (consumedPoints > 0 && rest > 0) return { left: rest, until: requestedAt + msBeforeNext };
-    const seconds = Math.max(1, Math.ceil(msBeforeNext / 1_000));
-    throw new Problem(
-      'TOO_MANY_REQUESTS',
-      `at most ${perMinute} requests per minute; retry in ${seconds} s`,
-      {
-        headers: { 'Retry-After': String(seconds) },
-      },
-    );
+    throw tooMany(perMinute, msBeforeNext);
   }
+}
+
+function tooMany(perMinute: number, msBeforeNext: number): Problem {
+  const seconds = Math.max(1, Math.ceil(msBeforeNext / 1_000));
+  return new Problem(
+    'TOO_MANY_REQUESTS',
+    `at most ${perMinute} requests per minute, where each position counts; retry in ${seconds} s`,
+    { headers: { 'Retry-After': String(seconds) } },
+  );
 }
 
 function atMostEvery<T>(ms: number, act: (value: T) => void): (value: T) => void {

@@ -49,7 +49,9 @@ async function serve(
 ): Promise<void> {
   const authenticating = authenticate(deps, request);
   const caller = authenticating instanceof Promise ? await authenticating : authenticating;
-  const counting = deps.rateLimits.spend(caller, endpoint.limit ?? 'general');
+  const spend = (points: number): void | Promise<void> =>
+    deps.rateLimits.spend(caller, endpoint.limit ?? 'general', points);
+  const counting = spend(1);
   if (counting) await counting;
   if (!endpoint.roles.includes(caller.role))
     throw new Problem('FORBIDDEN', `allowed roles: ${endpoint.roles.join(', ')}`);
@@ -60,6 +62,7 @@ async function serve(
     caller,
     correlationId: correlationIdOf(response),
     idempotencyKey: endpoint.takesKey === true ? idempotencyKey(request) : null,
+    spend,
   });
   if (deps.checkReplies === true) checkReply(endpoint, reply);
   send(response, endpoint, reply);

@@ -67,6 +67,7 @@ export class ApiCaller {
       caller,
       correlationId: 'plans',
       idempotencyKey: null,
+      spend: () => undefined,
     });
     if (status >= 300) throw new Error(`${route} answered ${status}`);
     for (const each of [route, ...Object.keys(query).map((key) => `${route} ?${key}`)]) this.asked.add(each);

@@ -28,7 +28,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description Recorded */
+                /** @description Recorded, but for what is refused */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -154,7 +154,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description Recorded */
+                /** @description Recorded, but for what is refused */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -7622,6 +7622,15 @@ export interface components {
     schemas: {
         Recorded: {
             recorded: number;
+            /** @description The wrong fixes of the batch; sending them again changes nothing */
+            refused?: components["schemas"]["RefusedFix"][];
+        };
+        RefusedFix: {
+            /** @description In `fixes`, from 0 */
+            index: number;
+            /** @description Empty for the whole fix */
+            field: string;
+            reason: string;
         };
         /** @description RFC 9457 */
         Problem: {
@@ -7646,25 +7655,34 @@ export interface components {
         V1Location: {
             lat: number;
             lng: number;
-            timestamp?: string | number;
+            timestamp?: string | number | null;
         };
         Fix: {
             lat: number;
             lng: number;
             /**
              * Format: date-time
-             * @description By the device clock
+             * @description By the device clock, whether it is right or not
              */
             at: string;
-            /** @default null */
+            /**
+             * @description The radius in which the driver is; null or negative: unknown
+             * @default null
+             */
             accuracyMeters?: number | null;
-            /** @default null */
+            /**
+             * @description 0 to 200; null, or a value out of range such as -1: unknown
+             * @default null
+             */
             speedMps?: number | null;
-            /** @default null */
+            /**
+             * @description 0 to 360; null, or a value out of range such as -1: unknown
+             * @default null
+             */
             headingDegrees?: number | null;
         };
         Fixes: {
-            /** @description In any order; late fixes are stored as history */
+            /** @description In any order; late fixes are stored as history. A wrong fix costs only itself */
             fixes: components["schemas"]["Fix"][];
         };
         MyOffers: {

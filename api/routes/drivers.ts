@@ -3,6 +3,7 @@ import { AVAILABILITIES } from '../../domain/driver/availability';
 import { VEHICLE_KINDS } from '../../domain/driver/vehicles';
 import { driverStateView } from '../../domain/notices/realtimeEvents';
 import { actorOf, type Caller, coversCity } from '../auth/caller';
+import { noteShown } from '../commands/offerShown';
 import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
 import { cursor, limit, line, pageOf, slug, uuid } from '../http/fields';
@@ -100,7 +101,8 @@ export function driverEndpoints(deps: ApiDeps): Endpoint[] {
       replies: {
         200: { description: 'The state that the socket sends on connect', schema: driverStateView },
       },
-      handle: async ({ caller, params }) => state(deps, (await knownDriver(deps, caller, params.id)).id),
+      handle: async ({ caller, params }) =>
+        state(deps, caller, (await knownDriver(deps, caller, params.id)).id),
     }),
     get({
       path: '/v2/me',
@@ -112,7 +114,7 @@ export function driverEndpoints(deps: ApiDeps): Endpoint[] {
       replies: {
         200: { description: 'The state that the socket sends on connect', schema: driverStateView },
       },
-      handle: async ({ caller }) => state(deps, caller.role === 'driver' ? caller.driverId : ''),
+      handle: async ({ caller }) => state(deps, caller, caller.role === 'driver' ? caller.driverId : ''),
     }),
   ];
 }
@@ -152,8 +154,9 @@ async function knownDriver(
   return row;
 }
 
-async function state({ driverStates }: ApiDeps, driverId: string): Promise<Reply> {
-  const body = await driverStates.read(driverId);
+async function state(deps: ApiDeps, { role }: Caller, driverId: string): Promise<Reply> {
+  const body = await deps.driverStates.read(driverId);
   if (!body) throw new Problem('NOT_FOUND', 'there is no such driver');
+  if (role === 'driver') await noteShown(deps, body.offer?.offerId ?? null, driverId);
   return { status: 200, body };
 }

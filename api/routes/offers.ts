@@ -4,6 +4,7 @@ import { REJECT_REASONS } from '../../domain/delivery/offer';
 import { Prisma } from '../../prisma/client/client';
 import { COMMANDS, type Traced } from '../../workflows/contract';
 import type { Sending } from '../commands/commandSender';
+import { noteShown } from '../commands/offerShown';
 import type { Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import { type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
@@ -128,14 +129,15 @@ async function addressOffer(
   return found ?? null;
 }
 
-async function mine({ db }: ApiDeps, driverId: string): Promise<unknown> {
-  const rows = await db.offer.findMany({
+async function mine(deps: ApiDeps, driverId: string): Promise<unknown> {
+  const rows = await deps.db.offer.findMany({
     where: { driverId },
     omit: { choice: true },
     orderBy: { createdAt: 'desc' },
     take: RECENT + 1,
   });
   const live = rows.find(({ state }) => state === 'LIVE');
+  await noteShown(deps, live && live.reachedAt === null ? live.id : null, driverId);
   return {
     live: live ? showOffer(live) : null,
     recent: rows

@@ -112,6 +112,7 @@ describe('problem responses', () => {
         read: async () => {
           throw new Error('the secret is a fish');
         },
+        offerSeen: async () => false,
       },
     }));
     const { body, text } = await broken.as(driver(newId())).get('/v2/me').expect(500);

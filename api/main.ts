@@ -59,7 +59,7 @@ async function main(): Promise<void> {
   const { map, dispatcher } = adapters;
   const { store, driverStates } = services;
   const notifyRelay = relay.notify;
-  const readToken = createTokenReader(settings.auth);
+  const readToken = createTokenReader(settings.auth, log);
 
   const progress = { isStopping: false };
   const server = createServer(

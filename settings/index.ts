@@ -11,6 +11,7 @@ import { RANKING_LIMITS, type RankingLimits } from '../domain/matching/candidate
 import { type SearchLimits } from '../domain/matching/searchPlan';
 import type { FeatureSetting } from '../domain/features/rollout';
 import { apiContradictions, serviceContradictions } from './contradictions';
+import { apiRisks, serviceRisks } from './production';
 import type { Environment, Variable } from './variable';
 import { API_VARIABLES as API, SERVICE_VARIABLES as SERVICE } from './variables';
 
@@ -78,7 +79,30 @@ export type AuthSettings = {
   keys: { kind: 'jwks'; url: string } | { kind: 'local'; key: string };
   issuer: string;
   audience: string;
+  /** Default: DEFAULT_CLAIMS. */
+  claims?: ClaimSettings;
+  /** How long a token holds after it was issued. Default: DEFAULT_TOKEN_AGE_MS. */
+  maxAgeMs?: number;
 };
+
+/** Where a token has its claims, by name or by path, and what its roles mean. */
+export type ClaimSettings = {
+  role: string;
+  /** The roles of the issuer by their name there; null: they have our names. */
+  roleValues: ReadonlyMap<string, 'driver' | 'ops' | 'merchant' | 'customer'> | null;
+  cities: string;
+  driver: string;
+  merchant: string;
+};
+
+export const DEFAULT_CLAIMS: ClaimSettings = {
+  role: 'role',
+  roleValues: null,
+  cities: 'cities',
+  driver: 'sub',
+  merchant: 'merchantId',
+};
+export const DEFAULT_TOKEN_AGE_MS = 24 * 3_600_000;
 
 /** Requests a minute. */
 export type RateLimits = {
@@ -114,6 +138,7 @@ export function readSettings(environment: Environment): Settings {
   refuseProblems([
     ...wrongValues(env, Object.values<Variable<unknown>>(SERVICE)),
     ...serviceContradictions(env),
+    ...serviceRisks(env),
   ]);
   return servicePart(reader(env));
 }
@@ -125,7 +150,13 @@ export function readSettings(environment: Environment): Settings {
 export function readApiSettings(environment: Environment): ApiSettings {
   const env = withoutEmpty(environment);
   const variables = [...Object.values<Variable<unknown>>(SERVICE), ...Object.values<Variable<unknown>>(API)];
-  refuseProblems([...wrongValues(env, variables), ...serviceContradictions(env), ...apiContradictions(env)]);
+  refuseProblems([
+    ...wrongValues(env, variables),
+    ...serviceContradictions(env),
+    ...apiContradictions(env),
+    ...serviceRisks(env),
+    ...apiRisks(env),
+  ]);
   const read = reader(env);
   return { ...servicePart(read), ...apiPart(read) };
 }
@@ -322,7 +353,19 @@ function apiPart(read: Read): Omit<ApiSettings, keyof Settings> {
       shutdownGraceMs: read(API.shutdownGraceSeconds) * 1_000,
       answerTimeoutMs: read(API.answerTimeoutMs),
     },
-    auth: { keys: keysPart(read), issuer: read(API.issuer), audience: read(API.audience) },
+    auth: {
+      keys: keysPart(read),
+      issuer: read(API.issuer),
+      audience: read(API.audience),
+      claims: {
+        role: read(API.roleClaim),
+        roleValues: read(API.roleValues),
+        cities: read(API.citiesClaim),
+        driver: read(API.driverClaim),
+        merchant: read(API.merchantClaim),
+      },
+      maxAgeMs: read(API.maxAgeMinutes) * 60_000,
+    },
     demoSignIn: read(API.demoSignIn) === 'true',
     rateLimits: {
       perMinute: read(API.perMinute),

@@ -1,5 +1,6 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { SettingsError } from './index';
+import { temporalRisks } from './production';
 import type { Environment } from './variable';
 
 export type TemporalSettings = Omit<ReturnType<typeof loadClientConnectConfig>, 'namespace'> & {
@@ -24,6 +25,9 @@ export function readTemporalSettings(environment: Environment): TemporalSettings
         'allowed: host:port, or a profile of a Temporal configuration file that names an address',
     ]);
   }
+  const { tls } = connectionOptions;
+  const risks = temporalRisks(env, tls !== undefined && tls !== null && tls !== false);
+  if (risks.length > 0) throw new SettingsError(risks);
   return { connectionOptions, namespace };
 }
 

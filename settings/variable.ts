@@ -133,6 +133,47 @@ export function optionalIds(name: string, meaning: string): Variable<readonly st
   );
 }
 
+/** Words from a list, separated by commas; unset = none. */
+export function choiceList<const T extends string>(
+  name: string,
+  words: readonly T[],
+  meaning: string,
+): Variable<readonly T[]> {
+  return variable<readonly T[]>(
+    { name, allowed: `any of ${words.join(', ')}, separated by commas`, fallback: null, meaning },
+    (text) => {
+      const given = text.split(',').map((word) => word.trim());
+      const found = words.filter((word) => given.includes(word));
+      return found.length === new Set(given).size ? { value: found } : wrongValue(text);
+    },
+    { value: [] },
+  );
+}
+
+/** `word=meaning` separated by commas, each meaning from a list; unset = null. */
+export function optionalWordPairs<const T extends string>(
+  name: string,
+  meanings: readonly T[],
+  meaning: string,
+): Variable<ReadonlyMap<string, T> | null> {
+  const allowed = `value=role pairs, separated by commas; each role one of ${meanings.join(', ')}`;
+  return variable<ReadonlyMap<string, T> | null>(
+    { name, allowed, fallback: null, meaning },
+    (text) => {
+      const pairs = text.split(',').map((pair) => readPair(pair.trim(), meanings));
+      const known = pairs.filter((pair) => pair !== null);
+      return known.length === pairs.length ? { value: new Map(known) } : wrongValue(text);
+    },
+    NONE,
+  );
+}
+
+function readPair<T extends string>(pair: string, meanings: readonly T[]): [string, T] | null {
+  const end = pair.lastIndexOf('=');
+  const means = meanings.find((each) => each === pair.slice(end + 1));
+  return end < 1 || means === undefined ? null : [pair.slice(0, end), means];
+}
+
 /** A URL that may contain a password, so its value is never shown. */
 export function secretUrl(name: string, protocols: readonly string[], meaning: string): Variable<string> {
   return variable<string>(

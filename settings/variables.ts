@@ -1,3 +1,4 @@
+import { CLAIM_VARIABLES, PRODUCTION_VARIABLES } from './accessVariables';
 import { defaultRolloutPercent, type FeatureName } from '../domain/features/rollout';
 import {
   choice,
@@ -55,6 +56,7 @@ export const SERVICE_VARIABLES = {
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     'the lowest severity that is logged',
   ),
+  ...PRODUCTION_VARIABLES,
   timeScale: decimal(
     'TIME_SCALE',
     1,
@@ -414,6 +416,7 @@ export const API_VARIABLES = {
   ),
   issuer: word('JWT_ISSUER', 'driver-service', 'the `iss` that a token must have'),
   audience: word('JWT_AUDIENCE', 'driver-service', 'the `aud` that a token must have'),
+  ...CLAIM_VARIABLES,
   perMinute: whole('RATE_LIMIT_PER_MINUTE', 600, PER_MINUTE, 'requests a minute of one driver or customer'),
   merchantPerMinute: whole(
     'RATE_LIMIT_MERCHANT_PER_MINUTE',

@@ -28,3 +28,8 @@ export function actorOf(caller: Caller): Actor {
 export function coversCity(caller: Caller, cityId: string): boolean {
   return caller.role !== 'ops' || caller.cities === 'all' || caller.cities.includes(cityId);
 }
+
+/** Whether there is a city in which the caller may act. Ops whose token names none may do nothing anywhere. */
+export function coversAnyCity(caller: Caller): boolean {
+  return caller.role !== 'ops' || caller.cities === 'all' || caller.cities.length > 0;
+}

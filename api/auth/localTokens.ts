@@ -1,4 +1,4 @@
-import type { AuthSettings } from '../../settings';
+import { type AuthSettings, type ClaimSettings, DEFAULT_CLAIMS } from '../../settings';
 
 // jose is an ES module only, so it is imported dynamically, once.
 const jose = import('jose');
@@ -12,12 +12,17 @@ export type TokenSigner = (holder: TokenHolder) => Promise<string>;
 const LIFETIME = '8h';
 
 /** @returns null where an external issuer signs the tokens */
-export function createLocalSigner({ keys, issuer, audience }: AuthSettings): TokenSigner | null {
+export function createLocalSigner({
+  keys,
+  issuer,
+  audience,
+  claims = DEFAULT_CLAIMS,
+}: AuthSettings): TokenSigner | null {
   if (keys.kind === 'jwks') return null;
   const key = new TextEncoder().encode(keys.key);
   return async (holder) => {
     const { SignJWT } = await jose;
-    return new SignJWT(claimsOf(holder))
+    return new SignJWT(claimsOf(holder, claims))
       .setProtectedHeader({ alg: 'HS256' })
       .setIssuer(issuer)
       .setAudience(audience)
@@ -28,13 +33,18 @@ export function createLocalSigner({ keys, issuer, audience }: AuthSettings): Tok
   };
 }
 
-function claimsOf({ role, id }: TokenHolder): Record<string, unknown> {
+/** The claims by the names that the reader expects, each at the top. */
+function claimsOf({ role, id }: TokenHolder, names: ClaimSettings): Record<string, unknown> {
+  const [value = role] = [...(names.roleValues ?? [])]
+    .filter(([, means]) => means === role)
+    .map(([word]) => word);
+  const named = { [names.role]: value };
   switch (role) {
     case 'ops':
-      return { role, cities: '*' };
+      return { ...named, [names.cities]: '*' };
     case 'merchant':
-      return { role, merchantId: id };
+      return { ...named, [names.merchant]: id };
     case 'driver':
-      return { role };
+      return names.driver === 'sub' ? named : { ...named, [names.driver]: id };
   }
 }

@@ -2,15 +2,15 @@ import { LRUCache } from 'lru-cache';
 import type { Caller } from './caller';
 
 /**
- * How long a verified token is accepted without another verification, in ms. A key that the issuer revokes stays
- * valid for as long.
+ * How long a verified token is accepted without another verification, in ms. A key that the issuer withdraws ends
+ * within a minute: after the age of its known keys, this time, and the time between two checks of a socket.
  */
-export const REMEMBERED_MS = 60_000;
+export const REMEMBERED_MS = 25_000;
 /** Bounds memory under a flood of different tokens: the least recently used ones are verified again. */
 const MAX_TOKENS = 10_000;
 
 /**
- * Caches the callers of verified tokens for a minute, but not beyond the expiry of the token, so that not every
+ * Caches the callers of verified tokens for a while, but not beyond the end of the token, so that not every
  * ping of a driver costs a signature check.
  */
 export class RememberedCallers {
@@ -33,20 +33,20 @@ export class RememberedCallers {
     return this.callers.size;
   }
 
-  /** The caller of a token that was verified within the last minute and has not expired. */
+  /** The caller of a token that was verified within this time and has not ended. */
   recall(token: string): Caller | undefined {
     return this.callers.get(token);
   }
 
-  /** @param expiresInMs time until the token itself expires */
+  /** @param expiresInMs time until the token itself ends */
   keep(token: string, caller: Caller, expiresInMs: number): void {
     if (expiresInMs <= 0) return;
-    this.purgeOnceAMinute();
+    this.purgeOnceInAWhile();
     this.callers.set(token, caller, { ttl: Math.min(expiresInMs, REMEMBERED_MS) });
   }
 
   /** Without a purge, unused tokens would stay until the cache is full. Each purge visits every token. */
-  private purgeOnceAMinute(): void {
+  private purgeOnceInAWhile(): void {
     if (this.nowMs() - this.purgedAtMs < REMEMBERED_MS) return;
     this.purgedAtMs = this.nowMs();
     this.callers.purgeStale();

@@ -1,7 +1,10 @@
 import { createSecretKey } from 'node:crypto';
 import { z } from 'zod';
-import type { AuthSettings } from '../../settings';
+import type { Log } from '../../services/ports';
+import { type AuthSettings, DEFAULT_CLAIMS, DEFAULT_TOKEN_AGE_MS } from '../../settings';
 import type { Caller } from './caller';
+import { callerOf, type Claims } from './claims';
+import { createIssuerKeys } from './issuerKeys';
 import { RememberedCallers } from './rememberedCallers';
 
 // jose is an ES module only, so it is imported dynamically, once.
@@ -19,47 +22,71 @@ export class TokenError extends Error {
  */
 export type TokenReader = (token: string) => Caller | Promise<Caller>;
 
-const ID = z.string().min(1).max(128);
-const CLAIMS = z.discriminatedUnion('role', [
-  z.object({ role: z.literal('driver'), sub: z.uuid() }),
-  z.object({
-    role: z.literal('ops'),
-    sub: ID,
-    cities: z.union([z.literal('*'), z.array(ID).max(1_000)]).optional(),
-  }),
-  z.object({ role: z.literal('merchant'), sub: ID, merchantId: ID }),
-  z.object({ role: z.literal('customer'), sub: ID }),
-]);
-
 /**
  * Verifies tokens of one issuer for one audience. The expiry is required, and only the algorithms of the key type
- * are accepted.
+ * are accepted. No token holds longer than `maxAgeMs` after it was issued.
  */
-export function createTokenReader({ keys, issuer, audience }: AuthSettings): TokenReader {
-  const expected = { issuer, audience, clockTolerance: 5, requiredClaims: ['exp', 'sub'] };
-  const verify = keys.kind === 'local' ? localVerifier(keys.key, expected) : jwksVerifier(keys.url, expected);
+export function createTokenReader(
+  { keys, issuer, audience, claims = DEFAULT_CLAIMS, maxAgeMs = DEFAULT_TOKEN_AGE_MS }: AuthSettings,
+  log: Pick<Log, 'warn'> = SILENT,
+): TokenReader {
+  const expected = { issuer, audience, clockTolerance: TOLERANCE_S, requiredClaims: ['exp', 'sub'] };
+  const verify =
+    keys.kind === 'local' ? localVerifier(keys.key, expected) : jwksVerifier(keys.url, expected, log);
   return remembering(async (token) => {
     const payload = await verify(token);
-    const claims = CLAIMS.safeParse(payload);
-    if (!claims.success) throw new TokenError('the token lacks a valid role or the claims of the role');
-    return { caller: callerOf(claims.data), expiresAtMs: (payload.exp ?? 0) * 1_000 };
+    const caller = callerOf(payload, claims);
+    if (typeof caller === 'string') throw new TokenError(caller);
+    return { caller, endsAt: requireYoung(payload, maxAgeMs) };
   });
 }
 
-type VerifiedToken = { caller: Caller; expiresAtMs: number };
+const SILENT: Pick<Log, 'warn'> = { warn: () => undefined };
+/** How far the clocks of issuer and service may differ. */
+const TOLERANCE_S = 5;
+const times = z.object({ exp: z.number(), iat: z.number().optional() });
+
+/**
+ * When a verified token ends (epoch ms): at its own expiry, or at the maximum age after it was issued.
+ * A token that does not say when it was issued ends at its expiry.
+ */
+export function tokenEndsAt(token: string, maxAgeMs = DEFAULT_TOKEN_AGE_MS): number {
+  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8');
+  return endOf(times.parse(JSON.parse(payload)), maxAgeMs);
+}
+
+function endOf({ exp, iat }: z.output<typeof times>, maxAgeMs: number): number {
+  return iat === undefined ? exp * 1_000 : Math.min(exp * 1_000, iat * 1_000 + maxAgeMs);
+}
+
+/** @returns the end of the token @throws TokenError where it is too old, or would hold for too long */
+function requireYoung(payload: Claims, maxAgeMs: number): number {
+  const { data: issued } = times.safeParse(payload);
+  if (issued === undefined) throw new TokenError('the token has a time that is no number');
+  const [now, tolerance] = [Date.now(), TOLERANCE_S * 1_000];
+  const endsAt = endOf(issued, maxAgeMs);
+  if (issued.iat !== undefined && issued.iat * 1_000 > now + tolerance)
+    throw new TokenError('the token was issued in the future');
+  if (issued.iat === undefined && endsAt > now + maxAgeMs + tolerance)
+    throw new TokenError('the token lacks the time at which it was issued, and holds for too long');
+  if (endsAt <= now - tolerance) throw new TokenError('the token is too old');
+  return endsAt;
+}
+
+type VerifiedToken = { caller: Caller; endsAt: number };
 
 function remembering(read: (token: string) => Promise<VerifiedToken>): TokenReader {
   const remembered = new RememberedCallers();
   const verifyAndKeep = async (token: string): Promise<Caller> => {
-    const { caller, expiresAtMs } = await read(token);
-    remembered.keep(token, caller, expiresAtMs - Date.now());
+    const { caller, endsAt } = await read(token);
+    remembered.keep(token, caller, endsAt - Date.now());
     return caller;
   };
   return (token) => remembered.recall(token) ?? verifyAndKeep(token);
 }
 
 type Expected = { issuer: string; audience: string; clockTolerance: number; requiredClaims: string[] };
-type Verify = (token: string) => Promise<{ exp?: number }>;
+type Verify = (token: string) => Promise<Claims>;
 
 function localVerifier(key: string, expected: Expected): Verify {
   const secret = createSecretKey(key, 'utf8');
@@ -69,17 +96,12 @@ function localVerifier(key: string, expected: Expected): Verify {
   };
 }
 
-function jwksVerifier(url: string, expected: Expected): Verify {
-  const keySet = jose.then(({ createRemoteJWKSet }) =>
-    createRemoteJWKSet(new URL(url), { timeoutDuration: 3_000 }),
-  );
+function jwksVerifier(url: string, expected: Expected, log: Pick<Log, 'warn'>): Verify {
+  const keyOf = createIssuerKeys(url, log);
   return async (token) => {
     const { jwtVerify } = await jose;
-    return (
-      await orTokenError(
-        jwtVerify(token, await keySet, { ...expected, algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'] }),
-      )
-    ).payload;
+    const algorithms = ['RS256', 'PS256', 'ES256', 'EdDSA'];
+    return (await orTokenError(jwtVerify(token, keyOf, { ...expected, algorithms }))).payload;
   };
 }
 
@@ -103,25 +125,4 @@ async function orTokenError<T>(verified: Promise<T>): Promise<T> {
     if (tokenErrors.some((kind) => error instanceof kind)) throw new TokenError('the token is not valid');
     throw error;
   }
-}
-
-function callerOf(claims: z.output<typeof CLAIMS>): Caller {
-  switch (claims.role) {
-    case 'driver':
-      return { role: 'driver', subject: claims.sub, driverId: claims.sub.toLowerCase() };
-    case 'ops':
-      return {
-        role: 'ops',
-        subject: claims.sub,
-        cities: claims.cities === undefined || claims.cities === '*' ? 'all' : allOr(claims.cities),
-      };
-    case 'merchant':
-      return { role: 'merchant', subject: claims.sub, merchantId: claims.merchantId };
-    case 'customer':
-      return { role: 'customer', subject: claims.sub };
-  }
-}
-
-function allOr(cities: readonly string[]): readonly string[] | 'all' {
-  return cities.includes('*') ? 'all' : cities;
 }

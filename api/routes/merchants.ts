@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { coversAnyCity } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import { type Endpoint, NOTHING, post } from '../http/endpoint';
 import { line, slug } from '../http/fields';
@@ -21,7 +22,8 @@ export function merchantEndpoints({ db }: ApiDeps): Endpoint[] {
         200: { description: 'The same merchant was registered before', schema: merchant },
       },
       refusals: ['ALREADY_EXISTS'],
-      handle: async ({ body }) => {
+      handle: async ({ body, caller }) => {
+        if (!coversAnyCity(caller)) throw new Problem('FORBIDDEN', 'the token names no city');
         const { merchantId: id, name } = body;
         const { count } = await db.merchant.createMany({ data: [{ id, name }], skipDuplicates: true });
         if (count === 1) return { status: 201, body };

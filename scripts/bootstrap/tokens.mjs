@@ -41,7 +41,7 @@ export function readHolder([role, ...words]) {
 export function localSigner(env = process.env) {
   const key = createSecretKey(localKey(readSettings(env)), 'utf8');
   return (holder) =>
-    new SignJWT(claimsOf(holder))
+    new SignJWT(claimsOf(holder, env))
       .setProtectedHeader({ alg: 'HS256' })
       .setIssuer(env.JWT_ISSUER || 'driver-service')
       .setAudience(env.JWT_AUDIENCE || 'driver-service')
@@ -66,15 +66,25 @@ function localKey({ hasOwnTokenIssuer, jwtLocalKey }) {
   );
 }
 
-function claimsOf({ role, id }) {
+/** The claims by the names that the service expects, each at the top. */
+function claimsOf({ role, id }, env) {
+  const named = { [env.JWT_ROLE_CLAIM || 'role']: valueOf(role, env.JWT_ROLE_VALUES || '') };
   switch (role) {
     case 'ops':
-      return { role, cities: '*' };
+      return { ...named, [env.JWT_CITIES_CLAIM || 'cities']: '*' };
     case 'merchant':
-      return { role, merchantId: id };
+      return { ...named, [env.JWT_MERCHANT_CLAIM || 'merchantId']: id };
+    case 'driver':
+      return { ...named, ...(env.JWT_DRIVER_CLAIM ? { [env.JWT_DRIVER_CLAIM]: id } : {}) };
     default:
-      return { role };
+      return named;
   }
+}
+
+/** The issuer's name of a role. */
+function valueOf(role, values) {
+  const pair = values.split(',').find((each) => each.trim().endsWith(`=${role}`));
+  return pair ? pair.trim().slice(0, -role.length - 1) : role;
 }
 
 /**

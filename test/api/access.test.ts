@@ -24,6 +24,7 @@ describe('a token', () => {
     expect(await read(tokenOf(ops('*')))).toMatchObject({ cities: 'all' });
     expect(await read(tokenOf(ops(['berlin'])))).toMatchObject({ cities: ['berlin'] });
     expect(await read(tokenOf(ops([])))).toMatchObject({ cities: [] });
+    expect(await read(tokenOf({ role: 'ops', sub: 'olga' }))).toMatchObject({ cities: [] });
   });
 
   it.each([
@@ -70,6 +71,30 @@ describe('a token', () => {
         expect([method, path, (await test).status]).toEqual([method, path, 401]);
       }
     }
+  });
+
+  it('of ops that names no city shows nothing and changes nothing', async () => {
+    const nowhere = { role: 'ops', sub: 'olga' };
+    const { deliveryId } = await world.addDelivery();
+    const driverId = await world.addDriver();
+    for (const path of ['/v2/deliveries', '/v2/drivers', '/v2/escalations', '/v2/audit']) {
+      const { body, status } = await world.as(nowhere).get(path);
+      if (status !== 404)
+        expect([
+          path,
+          Object.values(body as object)
+            .flat()
+            .filter(Boolean),
+        ]).toEqual([path, []]);
+    }
+    await world.as(nowhere).get(`/v2/deliveries/${deliveryId}`).expect(404);
+    await world.as(nowhere).get(`/v2/drivers/${driverId}`).expect(404);
+    await world.as(nowhere).post(`/v2/ops/drivers/${driverId}/rescue`, { why: 'x' }).expect(404);
+    const center = { lat: 1, lng: 1 };
+    const city = { name: 'Nowhere', timezone: 'UTC', currency: 'EUR', center };
+    await world.as(nowhere).put('/v2/cities/nowhere', city).expect(404);
+    await world.as(nowhere).post('/v2/merchants', { merchantId: 'nobody', name: 'Nobody' }).expect(403);
+    await world.as(ops()).get(`/v2/deliveries/${deliveryId}`).expect(200);
   });
 
   it('does not give access to routes of other roles', async () => {

@@ -8,7 +8,7 @@ import { MERCHANT } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
 
 const MINUTE_MS = 60_000;
-const PAUL = { role: 'ops', sub: 'paul' };
+const PAUL = { role: 'ops', sub: 'paul', cities: '*' };
 
 let world: ApiWorld;
 beforeAll(async () => {

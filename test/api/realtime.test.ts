@@ -272,7 +272,7 @@ describe('rooms', () => {
     const [mine, other] = [await world.addDriver(), await world.addDriver()];
     const { socket: driver } = await driverSocket(mine);
     const ops = await listener({ sub: 'olga', role: 'ops', cities: [CITY] });
-    const allOps = await listener({ sub: 'otto', role: 'ops' });
+    const allOps = await listener({ sub: 'otto', role: 'ops', cities: '*' });
     const merchant = await listener({ sub: 'm', role: 'merchant', merchantId: 'bakery' });
     const all = [driver, ops, allOps, merchant].map((socket) => eventsUntil(socket, 'END'));
     await send([`driver:${other}`, 'merchant:butcher', 'ops:nowhere'], 'NOT_FOR_YOU');
@@ -318,7 +318,7 @@ describe('rooms', () => {
     const closed = async () =>
       (await connectionsClosed.get()).values.reduce((sum, { value }) => sum + value, 0);
     const before = await closed();
-    const socket = await listener({ sub: 'otto', role: 'ops' });
+    const socket = await listener({ sub: 'otto', role: 'ops', cities: '*' });
     await isAsked;
     socket.disconnect();
     await until(async () => (await closed()) > before);

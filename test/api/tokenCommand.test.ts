@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
+import { createLocalSigner } from '../../api/auth/localTokens';
 import { createTokenReader } from '../../api/auth/tokens';
 import { freePort } from '../../simulator/kit/freePort';
 import { type ApiWorld, AUTH, createApiWorld, KEY, ops } from '../support/apiWorld';
@@ -59,6 +60,30 @@ describe('npm run token', () => {
     const { stdout, stderr, code } = await token(words);
     expect([stderr, code]).toEqual(['', 0]);
     expect(await read(stdout.trim())).toEqual(caller);
+  });
+
+  it('prints a token with the claims that the service is told to expect', async () => {
+    const claims = {
+      role: 'https://example.com/roles',
+      roleValues: new Map([['dispatcher', 'ops'] as const, ['courier', 'driver'] as const]),
+      cities: 'app.cities',
+      driver: 'courier_id',
+      merchant: 'shop',
+    };
+    const env = {
+      JWT_ROLE_CLAIM: claims.role,
+      JWT_ROLE_VALUES: 'dispatcher=ops,courier=driver',
+      JWT_CITIES_CLAIM: claims.cities,
+      JWT_DRIVER_CLAIM: claims.driver,
+      API_URL: `http://127.0.0.1:${await freePort()}`,
+    };
+    const reader = createTokenReader({ ...AUTH, claims });
+    expect(await reader((await token(['ops'], env)).stdout.trim())).toMatchObject({ cities: 'all' });
+    expect(await reader((await token(['driver', NORA], env)).stdout.trim())).toMatchObject({
+      driverId: NORA,
+    });
+    const sign = createLocalSigner({ ...AUTH, claims });
+    expect(await reader((await sign?.({ role: 'ops', id: 'olga' })) ?? '')).toMatchObject({ cities: 'all' });
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { readApiSettings, readSettings } from '../../settings';
+import { readTemporalSettings } from '../../settings/temporal';
 import { API_VARIABLES, SERVICE_VARIABLES } from '../../settings/variables';
 import { readDockerfile } from './dockerfile';
 import { isInProject, readProjectFile } from './projectFiles';
@@ -70,6 +71,14 @@ describe('the environment, with its defaults', () => {
     expect(() => readApiSettings(environmentOf('api', { JWT_LOCAL_KEY: LOCAL_KEY }))).not.toThrow();
   });
 
+  it('is a production that names each risk of a laptop', () => {
+    const environment = environmentOf('worker');
+    expect(readTemporalSettings(environment).namespace).toBe('default');
+    const strict = { ...environment, ALLOW_IN_PRODUCTION: '' };
+    expect(() => readSettings(strict)).toThrow(/plain-postgres[^]*plain-redis[^]*default-password/);
+    expect(() => readTemporalSettings(strict)).toThrow('plain-temporal');
+  });
+
   it('does not offer demo sign-in', () => {
     const files = ['docker-compose.yml', 'ops/docker/api.Dockerfile'];
     expect(files.filter((file) => readProjectFile(file).includes('DEMO_SIGN_IN'))).toEqual([]);
@@ -81,9 +90,12 @@ describe('the environment, with its defaults', () => {
   });
 });
 
+/** With what the image sets itself. */
 function environmentOf(service: string, given: Record<string, string> = {}): Record<string, string> {
-  const environment = Object.entries(compose.services[service]?.environment ?? {});
-  return Object.fromEntries(environment.map(([name, value]) => [name, interpolate(value, given)]));
+  const { environment = {}, build } = compose.services[service] ?? {};
+  const [, NODE_ENV = ''] = /NODE_ENV=(\w+)/.exec(readProjectFile(build?.dockerfile ?? '')) ?? [];
+  const set = Object.entries(environment).map(([name, value]) => [name, interpolate(value, given)]);
+  return { NODE_ENV, ...Object.fromEntries(set) };
 }
 
 /** Compose's `${NAME:-default}`. */

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { readApiSettings, readSettings, SettingsError } from '../../settings';
+import {
+  DEFAULT_CLAIMS,
+  DEFAULT_TOKEN_AGE_MS,
+  readApiSettings,
+  readSettings,
+  SettingsError,
+} from '../../settings';
 import { settingsTables } from '../../settings/table';
 
 const NEEDED = {
@@ -98,6 +104,31 @@ describe('settings', () => {
     expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, WORKER_DEPLOYMENT_NAME: 'dispatch.eu' })).toEqual([
       expect.stringMatching(/^WORKER_DEPLOYMENT_NAME is "dispatch\.eu"; allowed: /),
     ]);
+  });
+
+  it('say where the claims of a token are, and what its roles mean', () => {
+    const { auth } = readApiSettings({
+      ...NEEDED,
+      JWT_LOCAL_KEY: KEY,
+      JWT_ROLE_CLAIM: 'https://example.com/roles',
+      JWT_ROLE_VALUES: 'dispatcher=ops, a=b=driver',
+      JWT_CITIES_CLAIM: 'realm_access.cities',
+      JWT_MAX_AGE_MINUTES: '60',
+    });
+    expect(auth).toMatchObject({
+      claims: { role: 'https://example.com/roles', cities: 'realm_access.cities', driver: 'sub' },
+      maxAgeMs: 3_600_000,
+    });
+    expect([...(auth.claims?.roleValues ?? [])]).toEqual([
+      ['dispatcher', 'ops'],
+      ['a=b', 'driver'],
+    ]);
+    expect(readApiSettings({ ...NEEDED, JWT_LOCAL_KEY: KEY }).auth).toMatchObject({
+      claims: DEFAULT_CLAIMS,
+      maxAgeMs: DEFAULT_TOKEN_AGE_MS,
+    });
+    for (const text of ['dispatcher', '=ops', 'dispatcher=king', 'dispatcher=ops,,'])
+      expect(problemsOf({ ...NEEDED, JWT_LOCAL_KEY: KEY, JWT_ROLE_VALUES: text })).toHaveLength(1);
   });
 
   it('treat empty variables as unset', () => {

@@ -61,11 +61,7 @@ export const merchant = (merchantId: string): Claims => ({
   sub: `shop-of-${merchantId}`,
   merchantId,
 });
-export const ops = (cities?: string[] | '*'): Claims => ({
-  role: 'ops',
-  sub: 'olga',
-  ...(cities === undefined ? {} : { cities }),
-});
+export const ops = (cities: string[] | '*' = '*'): Claims => ({ role: 'ops', sub: 'olga', cities });
 
 export async function createApiWorld(
   change: (deps: ApiDeps, world: DispatchWorld) => Partial<ApiDeps> = () => ({}),

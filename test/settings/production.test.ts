@@ -16,12 +16,14 @@ const RISKS: [string, Env, string][] = [
   [
     'local-key',
     { JWT_LOCAL_KEY: KEY, JWT_JWKS_URL: undefined },
-    'JWT_LOCAL_KEY is set and NODE_ENV is production; allowed: JWT_JWKS_URL in its place, or local-key in ALLOW_IN_PRODUCTION',
+    'JWT_LOCAL_KEY is set and NODE_ENV is production; ' +
+      'allowed: JWT_JWKS_URL in its place, or local-key in ALLOW_IN_PRODUCTION',
   ],
   [
     'plain-jwks',
     { JWT_JWKS_URL: 'http://id.example/keys' },
-    'JWT_JWKS_URL begins with http:// and NODE_ENV is production; allowed: https://, or plain-jwks in ALLOW_IN_PRODUCTION',
+    'JWT_JWKS_URL begins with http:// and NODE_ENV is production; ' +
+      'allowed: https://, or plain-jwks in ALLOW_IN_PRODUCTION',
   ],
   [
     'time-scale',
@@ -39,37 +41,44 @@ const RISKS: [string, Env, string][] = [
   [
     'plain-redis',
     { REDIS_URL: 'redis://:x7Hq-w2@127.0.0.1:6379' },
-    'REDIS_URL begins with redis:// and NODE_ENV is production; allowed: rediss://, or plain-redis in ALLOW_IN_PRODUCTION',
+    'REDIS_URL begins with redis:// and NODE_ENV is production; ' +
+      'allowed: rediss://, or plain-redis in ALLOW_IN_PRODUCTION',
   ],
   [
     'default-password',
     { DATABASE_URL: 'postgresql://app:postgres@db.internal/dispatch?sslmode=require' },
-    'DATABASE_URL has a well-known password and NODE_ENV is production; allowed: another one, or default-password in ALLOW_IN_PRODUCTION',
+    'DATABASE_URL has a well-known password and NODE_ENV is production; ' +
+      'allowed: another one, or default-password in ALLOW_IN_PRODUCTION',
   ],
   [
     'default-password',
     { DATABASE_URL: 'postgresql://app:app@db.internal/dispatch?sslmode=require' },
-    'DATABASE_URL has a well-known password and NODE_ENV is production; allowed: another one, or default-password in ALLOW_IN_PRODUCTION',
+    'DATABASE_URL has a well-known password and NODE_ENV is production; ' +
+      'allowed: another one, or default-password in ALLOW_IN_PRODUCTION',
   ],
   [
     'default-password',
     { REDIS_URL: 'rediss://:redis@redis.internal:6379' },
-    'REDIS_URL has a well-known password and NODE_ENV is production; allowed: another one, or default-password in ALLOW_IN_PRODUCTION',
+    'REDIS_URL has a well-known password and NODE_ENV is production; ' +
+      'allowed: another one, or default-password in ALLOW_IN_PRODUCTION',
   ],
   [
     'local-notices',
     { PAGERDUTY_URL: 'http://127.0.0.1:9000/enqueue' },
-    'PAGERDUTY_URL begins with http:// and NODE_ENV is production; allowed: https://, or local-notices in ALLOW_IN_PRODUCTION',
+    'PAGERDUTY_URL begins with http:// and NODE_ENV is production; ' +
+      'allowed: https://, or local-notices in ALLOW_IN_PRODUCTION',
   ],
   [
     'local-notices',
     { SLACK_WEBHOOK_URL: 'http://localhost:9000/hook' },
-    'SLACK_WEBHOOK_URL begins with http:// and NODE_ENV is production; allowed: https://, or local-notices in ALLOW_IN_PRODUCTION',
+    'SLACK_WEBHOOK_URL begins with http:// and NODE_ENV is production; ' +
+      'allowed: https://, or local-notices in ALLOW_IN_PRODUCTION',
   ],
   [
     'local-notices',
     { WEB_PUSH_ALLOW_LOCAL: 'true' },
-    'WEB_PUSH_ALLOW_LOCAL is true and NODE_ENV is production; allowed: unset or false, or local-notices in ALLOW_IN_PRODUCTION',
+    'WEB_PUSH_ALLOW_LOCAL is true and NODE_ENV is production; ' +
+      'allowed: unset or false, or local-notices in ALLOW_IN_PRODUCTION',
   ],
 ];
 
@@ -89,7 +98,8 @@ describe('a production', () => {
   it('refuses the sign-in of the demo', () => {
     const demo = { ...SAFE, JWT_JWKS_URL: undefined, JWT_LOCAL_KEY: KEY, DEMO_SIGN_IN: 'true' };
     expect(problemsOf({ ...demo, ALLOW_IN_PRODUCTION: 'local-key' })).toEqual([
-      'DEMO_SIGN_IN is true and NODE_ENV is production; allowed: unset or false, or demo-sign-in in ALLOW_IN_PRODUCTION',
+      'DEMO_SIGN_IN is true and NODE_ENV is production; ' +
+        'allowed: unset or false, or demo-sign-in in ALLOW_IN_PRODUCTION',
     ]);
   });
 

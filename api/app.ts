@@ -1,6 +1,7 @@
 import express, { type Express, type Router } from 'express';
 import helmet from 'helmet';
 import type { ApiDeps } from './deps';
+import { codecCors } from './http/codecCors';
 import { demoSignInRouter } from './http/demoSignIn';
 import { docsRouter } from './http/docsPage';
 import type { Endpoint } from './http/endpoint';
@@ -23,6 +24,7 @@ import { offerEndpoints } from './routes/offers';
 import { positionEndpoints } from './routes/positions';
 import { pushEndpoints } from './routes/push';
 import { rescueEndpoints } from './routes/rescue';
+import { CODEC_PATH, temporalCodecEndpoints } from './routes/temporalCodec';
 import { zoneHealthEndpoints } from './routes/zoneHealth';
 import { endpointRouter, problemHandler } from './http/serve';
 
@@ -44,6 +46,7 @@ export function apiEndpoints(deps: ApiDeps): Endpoint[] {
     ...escalationEndpoints(deps),
     ...featureEndpoints(deps),
     ...rescueEndpoints(deps),
+    ...temporalCodecEndpoints(deps),
   ];
 }
 
@@ -63,6 +66,7 @@ export function createApp(deps: ApiDeps): Express {
       },
     }),
   );
+  app.use(CODEC_PATH, codecCors(deps.payloads.uiOrigin));
   app.use(
     endpointRouter({ ...deps, rateLimits }, endpoints),
     healthRouter(deps),

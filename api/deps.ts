@@ -1,3 +1,4 @@
+import type { Payload } from '@temporalio/common';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Services } from '../services/compose';
@@ -42,11 +43,21 @@ export type ApiDeps = CalledServices & {
   /** `publicKey` null: web push is off. */
   push: { publicKey: string | null; allowLocal: boolean };
   features: FeatureService;
+  payloads: TemporalPayloads;
   readiness: Readiness;
   /** The prefix of every key in Redis; for tests that share a Redis. */
   keyPrefix?: string;
   /** Tests only: a reply that does not match its schema is an error. */
   checkReplies?: boolean;
+};
+
+/** Personal content in Temporal: how ops read it, and whether it is encrypted from now on. */
+export type TemporalPayloads = {
+  /** Decrypts what it can, and returns the rest as it is. */
+  read: (payloads: readonly Payload[]) => Promise<Payload[]>;
+  /** The origin of the Temporal UI, whose pages may call the codec endpoint; null: no page may. */
+  uiOrigin: string | null;
+  isEncrypting: boolean;
 };
 
 /** Whether this process accepts requests. */

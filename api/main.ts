@@ -11,6 +11,7 @@ import { createFeatureClient } from '../adapters/openfeature/featureClient';
 import { connectPostgres, poolReader } from '../adapters/postgres/database';
 import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
 import { FOLLOWING_PRIMARY } from '../adapters/redis/primary';
+import { createPayloadReader, dataConverterOf } from '../adapters/temporal/payloadCodec';
 import { composeRelayedServices, startFeatures } from '../services/compose';
 import { createFeatureService } from '../services/features/featureService';
 import type { DriverMap } from '../services/ports';
@@ -41,7 +42,11 @@ async function main(): Promise<void> {
   const { db } = postgres;
   const redis = connectRedis(settings.redis.url, log);
   const connection = connectTemporal(temporal.connectionOptions);
-  const client = new Client({ connection, namespace: temporal.namespace });
+  const client = new Client({
+    connection,
+    namespace: temporal.namespace,
+    dataConverter: dataConverterOf(settings.payloads),
+  });
 
   const clock = Date.now;
   const changeChannel = createFeatureChangeChannel(redis, log);
@@ -91,6 +96,11 @@ async function main(): Promise<void> {
         answerFromRow: (deliveryId, event) =>
           answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event),
       }),
+      payloads: {
+        read: createPayloadReader(settings.payloads),
+        uiOrigin: settings.temporalUiOrigin,
+        isEncrypting: settings.payloads.encryptWith !== null,
+      },
       push: {
         publicKey: settings.notices.webPush?.publicKey ?? null,
         allowLocal: settings.notices.allowLocalPush,

@@ -196,6 +196,12 @@ export type NoticeSettings = {
  */
 export type VapidKeys = { publicKey: string; privateKey: string; subject: string };
 
+/**
+ * Keys of AES-256 by their ids, for personal content in Temporal. `encryptWith` null: nothing is encrypted, and
+ * what was encrypted is still read.
+ */
+export type PayloadKeys = { keys: ReadonlyMap<string, Uint8Array>; encryptWith: string | null };
+
 /** The effective features of a delivery or a driver (docs/behaviour.md#features). */
 export interface Features {
   isOn(

@@ -21,6 +21,7 @@ export function serviceContradictions(env: Environment): string[] {
     ...rising(env, [SERVICE.searchBackoffSeconds, SERVICE.searchBackoffMaxSeconds], 'at least'),
     ...differentAliases(env),
     ...halfPushKeys(env),
+    ...unknownPayloadKey(env),
   ];
 }
 
@@ -84,6 +85,13 @@ function halfPushKeys(env: Environment): string[] {
   if (missing.length === 0 || missing.length === names.length) return [];
   const verb = missing.length === 1 ? 'is' : 'are';
   return [`${missing.join(' and ')} ${verb} not set; allowed: all of ${names.join(', ')}, or none of them`];
+}
+
+function unknownPayloadKey(env: Environment): string[] {
+  const { payloadKeys, payloadKeyId } = SERVICE;
+  const [keys, id] = [valueOf(env, payloadKeys), valueOf(env, payloadKeyId) ?? null];
+  if (keys === undefined || id === null || keys.has(id)) return [];
+  return [`${payloadKeyId.name} is ${id}; allowed: an id of ${payloadKeys.name}`];
 }
 
 function valueOf<T>(env: Environment, { name, schema }: Variable<T>): T | undefined {

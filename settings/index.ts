@@ -2,7 +2,7 @@
  * The only place that reads the environment. An invalid or missing value stops the start. The message names
  * every such variable, the problem and the allowed values, and contains no secret.
  */
-import type { NoticeSettings, VapidKeys } from '../services/ports';
+import type { NoticeSettings, PayloadKeys, VapidKeys } from '../services/ports';
 import type { AvailabilityLimits } from '../domain/driver/availability';
 import type { EscalationLimits } from '../domain/delivery/escalation';
 import { LOSS_LIMITS, type LossLimits } from '../domain/driver/loss';
@@ -39,6 +39,8 @@ export type Settings = {
   lapsePause: { afterLapses: number; pauseMs: number };
   /** How long position history is kept, in real ms whatever the time scale. */
   positionsKeptMs: number;
+  /** The encryption of personal content in Temporal. */
+  payloads: PayloadKeys;
   features: readonly FeatureSetting[];
   notices: NoticeSettings;
   /** Whether drivers with a closed app get offers by web push. */
@@ -71,6 +73,8 @@ export type ApiSettings = Settings & {
   auth: AuthSettings;
   /** The API docs page offers tokens of demo people. Never set together with an issuer's keys in `auth`. */
   demoSignIn: boolean;
+  /** The origin of the Temporal UI, for the codec endpoint; null: no page may call it. */
+  temporalUiOrigin: string | null;
   rateLimits: RateLimits;
 };
 
@@ -243,6 +247,7 @@ function servicePart(read: Read): Settings {
       pauseMs: minutes(read(SERVICE.lapsePauseMinutes)),
     },
     positionsKeptMs: read(SERVICE.positionHistoryDays) * DAY_MS,
+    payloads: { keys: read(SERVICE.payloadKeys), encryptWith: read(SERVICE.payloadKeyId) },
     features: featuresPart(read),
     notices,
     pushesOffers: notices.webPush !== null,
@@ -367,6 +372,7 @@ function apiPart(read: Read): Omit<ApiSettings, keyof Settings> {
       maxAgeMs: read(API.maxAgeMinutes) * 60_000,
     },
     demoSignIn: read(API.demoSignIn) === 'true',
+    temporalUiOrigin: read(API.temporalUiOrigin),
     rateLimits: {
       perMinute: read(API.perMinute),
       merchantPerMinute: read(API.merchantPerMinute),

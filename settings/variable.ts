@@ -236,6 +236,52 @@ export function optionalUrl(
   );
 }
 
+/** `id=key` pairs separated by commas, each key 32 bytes in base64; unset = none. Never shown. */
+export function optionalPayloadKeys(
+  name: string,
+  meaning: string,
+): Variable<ReadonlyMap<string, Uint8Array>> {
+  return variable<ReadonlyMap<string, Uint8Array>>(
+    {
+      name,
+      allowed: 'id=key pairs with different ids, separated by commas; each key 32 bytes in base64',
+      fallback: null,
+      meaning,
+    },
+    (text) => {
+      const pairs = text.split(',').map((pair) => readPayloadKey(pair.trim()));
+      const known = pairs.filter((pair) => pair !== null);
+      const keys = new Map(known);
+      return keys.size === pairs.length
+        ? { value: keys }
+        : { wrong: 'has the wrong format (its value is not shown)' };
+    },
+    { value: new Map() },
+  );
+}
+
+function readPayloadKey(pair: string): [string, Uint8Array] | null {
+  const [, id, text] = /^([A-Za-z0-9_.-]{1,64})=([A-Za-z0-9+/_-]{43}=?)$/.exec(pair) ?? [];
+  if (id === undefined || text === undefined) return null;
+  const key = Buffer.from(text, 'base64');
+  return key.length === 32 ? [id, key] : null;
+}
+
+/** The origin of a page, without a path; may be unset. */
+export function optionalBareOrigin(name: string, meaning: string): Variable<string | null> {
+  return variable<string | null>(
+    {
+      name,
+      allowed: 'an origin such as https://temporal.example.com, without a path',
+      fallback: null,
+      meaning,
+    },
+    (text) =>
+      isUrl(text, ['https:', 'http:']) && new URL(text).origin === text ? { value: text } : wrongValue(text),
+    NONE,
+  );
+}
+
 /** A secret key of at least this many bytes; may be unset. */
 export function optionalKey(name: string, minBytes: number, meaning: string): Variable<string | null> {
   return variable<string | null>(

@@ -1,5 +1,6 @@
 import { CLAIM_VARIABLES, PRODUCTION_VARIABLES } from './accessVariables';
 import { defaultRolloutPercent, type FeatureName } from '../domain/features/rollout';
+import { CODEC_VARIABLES, PRIVACY_VARIABLES } from './privacyVariables';
 import {
   choice,
   decimal,
@@ -322,6 +323,7 @@ export const SERVICE_VARIABLES = {
     MINUTES_OF_A_DAY,
     'how long a notice is retried',
   ),
+  ...PRIVACY_VARIABLES,
 
   workerHealthHost: word(
     'WORKER_HEALTH_HOST',
@@ -417,6 +419,7 @@ export const API_VARIABLES = {
   issuer: word('JWT_ISSUER', 'driver-service', 'the `iss` that a token must have'),
   audience: word('JWT_AUDIENCE', 'driver-service', 'the `aud` that a token must have'),
   ...CLAIM_VARIABLES,
+  ...CODEC_VARIABLES,
   perMinute: whole('RATE_LIMIT_PER_MINUTE', 600, PER_MINUTE, 'requests a minute of one driver or customer'),
   merchantPerMinute: whole(
     'RATE_LIMIT_MERCHANT_PER_MINUTE',

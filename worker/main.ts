@@ -17,6 +17,7 @@ import { outboxBacklog } from '../adapters/postgres/outbox';
 import { readLatestHealth } from '../adapters/postgres/zoneHealthRows';
 import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
 import { FOLLOWING_PRIMARY } from '../adapters/redis/primary';
+import { dataConverterOf } from '../adapters/temporal/payloadCodec';
 import { PositionArchive } from '../adapters/redis/positionArchive';
 import { composeRelayedServices, startFeatures } from '../services/compose';
 import { readSettings, startFailure } from '../settings';
@@ -88,7 +89,8 @@ async function main(): Promise<void> {
     () => NativeConnection.connect(temporal.connectionOptions),
     log,
   );
-  const client = new Client({ connection, namespace: temporal.namespace });
+  const dataConverter = dataConverterOf(settings.payloads);
+  const client = new Client({ connection, namespace: temporal.namespace, dataConverter });
   const adapters = composeAdapters({ db, redis, client, settings, clock, log });
   const { services, relay } = composeRelayedServices({
     ...adapters,
@@ -129,6 +131,7 @@ async function main(): Promise<void> {
     Worker.create({
       connection,
       namespace: temporal.namespace,
+      dataConverter,
       taskQueue: TASK_QUEUE,
       workflowBundle: { codePath: BUNDLE_PATH },
       ...deploymentOf(settings.worker, log),

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { Actor } from '../../domain/delivery/status';
 import type { Command, CommandRequest, Traced } from '../../workflows/contract';
-import { actorOf } from '../auth/caller';
+import { actorOf, type Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import type { Call, Reply } from '../http/endpoint';
 import { Problem } from '../http/problems';
@@ -16,16 +17,26 @@ export const noDelivery = (): Problem => new Problem('NOT_FOUND', 'there is no s
  * one, each call is a new request.
  */
 export function requestOf(
-  { newId }: Pick<ApiDeps, 'newId'>,
+  { newId, payloads: { isEncrypting } }: Pick<ApiDeps, 'newId' | 'payloads'>,
   { caller, idempotencyKey }: Pick<AnyCall, 'caller' | 'idempotencyKey'>,
   deliveryId: string,
 ): CommandRequest {
   const requestId = idempotencyKey === null ? newId() : `key-${encodeURIComponent(idempotencyKey)}`;
   return {
     deliveryId,
-    scope: `${caller.role}/${encodeURIComponent(caller.subject)}/${requestId}`,
+    scope: `${caller.role}/${isEncrypting ? unnamed(caller) : encodeURIComponent(caller.subject)}/${requestId}`,
     hasKey: idempotencyKey !== null,
   };
+}
+
+/**
+ * Update ids stand in histories in clear, so they name nobody there where acts are encrypted. Drivers and
+ * merchants have ids, which name nobody.
+ */
+function unnamed({ role, subject }: Caller): string {
+  return role === 'ops' || role === 'customer'
+    ? createHash('sha256').update(`${role}/${subject}`).digest('base64url').slice(0, 22)
+    : encodeURIComponent(subject);
 }
 
 /** The actor and the correlation id of a command. */

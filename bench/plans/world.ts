@@ -108,6 +108,7 @@ export function createWorld({
       startDelivery: async () => {},
       answerFromRow: answered,
     }),
+    payloads: { read: async (payloads) => [...payloads], uiOrigin: null, isEncrypting: false },
     push: { publicKey: PUSH_KEY, allowLocal: false },
     features: createFeatureService({
       db,

@@ -298,6 +298,9 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
         body: { endpoint: 'https://push.example.com/gone' },
       });
     }),
+    call('POST /v2/ops/temporal-codec/decode', () =>
+      api.ask('POST /v2/ops/temporal-codec/decode', { body: { payloads: [] } }),
+    ),
     call('PUT /v2/ops/features/:name', () =>
       api.ask('PUT /v2/ops/features/:name', {
         params: { name: 'escalation' },

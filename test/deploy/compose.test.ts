@@ -105,3 +105,12 @@ function interpolate(text: string, given: Record<string, string>): string {
     (_whole, name: string, otherwise: string) => given[name] ?? otherwise,
   );
 }
+
+describe('the Temporal UI', () => {
+  it('writes nothing: acts go through the API', () => {
+    expect(compose.services['temporal-ui']?.environment).toMatchObject({
+      TEMPORAL_DISABLE_WRITE_ACTIONS: 'true',
+      TEMPORAL_CODEC_PASS_ACCESS_TOKEN: 'true',
+    });
+  });
+});

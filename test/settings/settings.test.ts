@@ -77,6 +77,32 @@ describe('settings', () => {
     });
   });
 
+  it('read payload keys by id, refuse malformed ones without showing them, and an unknown id', () => {
+    const [one, two] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    const keys = `2026=${one.toString('base64')}, next=${two.toString('base64url')}`;
+    const settings = readSettings({
+      ...NEEDED,
+      TEMPORAL_PAYLOAD_KEYS: keys,
+      TEMPORAL_PAYLOAD_KEY_ID: 'next',
+    });
+    expect(settings.payloads.encryptWith).toBe('next');
+    expect([...settings.payloads.keys].map(([id, key]) => [id, Buffer.from(key)])).toEqual([
+      ['2026', one],
+      ['next', two],
+    ]);
+    expect(readSettings(NEEDED).payloads).toEqual({ keys: new Map(), encryptWith: null });
+    const refused = (given: Record<string, string>) => (): unknown => readSettings({ ...NEEDED, ...given });
+    for (const wrong of ['secret-key', 'a=c2VjcmV0', `a=${one.toString('hex')}`, `${keys},next=${keys}`]) {
+      const reading = refused({ TEMPORAL_PAYLOAD_KEYS: wrong });
+      expect(reading).toThrow('TEMPORAL_PAYLOAD_KEYS has the wrong format (its value is not shown)');
+      expect(reading).not.toThrow(wrong);
+    }
+    expect(refused({ TEMPORAL_PAYLOAD_KEYS: keys, TEMPORAL_PAYLOAD_KEY_ID: 'gone' })).toThrow(
+      'TEMPORAL_PAYLOAD_KEY_ID is gone; allowed: an id of TEMPORAL_PAYLOAD_KEYS',
+    );
+    expect(refused({ TEMPORAL_PAYLOAD_KEY_ID: 'gone' })).toThrow('allowed: an id of TEMPORAL_PAYLOAD_KEYS');
+  });
+
   it('accept the alias of the offer time-out, and refuse a contradicting one', () => {
     expect(readSettings({ ...NEEDED, DRIVER_OFFERS_TIMEOUT_SECONDS: '45' }).offerTtlMs).toBe(45_000);
     expect(

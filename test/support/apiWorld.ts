@@ -163,6 +163,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
       answerFromRow: (deliveryId, event) =>
         answerFromRow({ store, limits, features, clock, newId }, deliveryId, event),
     }),
+    payloads: { read: async (payloads) => [...payloads], uiOrigin: null, isEncrypting: false },
     push: { publicKey: PUSH_KEY, allowLocal: false },
     features: createQuietFeatures(world, [
       { feature: 'driver_offers', state: 'ON', rolloutPercent: 100, cities: null },

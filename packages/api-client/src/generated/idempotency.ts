@@ -35,4 +35,5 @@ export const POST_IDEMPOTENCY: Readonly<Record<string, string>> = {
     "/v2/ops/escalations/{id}/acknowledge": "request",
     "/v2/ops/escalations/{id}/resolve": "request",
     "/v2/ops/drivers/{id}/rescue": "Idempotency-Key",
+    "/v2/ops/temporal-codec/decode": "request",
 };

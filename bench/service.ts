@@ -12,6 +12,7 @@ export function benchEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     ENABLE_AVAILABILITY_STATES: 'true',
     ENABLE_AUTO_REASSIGNMENT: 'true',
     LOG_LEVEL: 'warn',
+    MERCHANT_OPEN_DELIVERIES_MAX: '1000000',
     RATE_LIMIT_PER_MINUTE: '1000000',
     RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000',
     RATE_LIMIT_OPS_PER_MINUTE: '1000000',

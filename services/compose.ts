@@ -46,6 +46,7 @@ import { createZoneHealth, type ZoneHealth, type ZoneHealthDeps } from './zones/
 /** The settings of the services. */
 export type ServiceSettings = Pick<WakeDeps, 'search' | 'ranking' | 'travel' | 'timeScale'> &
   Pick<OrderDeps, 'searchLeadMs'> & {
+    orders: OrderDeps['limits'];
     availability: AvailabilityDeps['limits'];
     escalation: { thresholds: ZoneHealthDeps['waiting'] };
     database: { statementTimeoutMs: number };
@@ -86,7 +87,15 @@ export function composeServices(deps: ServiceDeps): Services {
   const store = createDeliveryStore(postgres);
   return {
     store,
-    orders: createOrders({ store: createOrderStore(db), newId, searchLeadMs, travel, notifyRelay }),
+    orders: createOrders({
+      store: createOrderStore(db),
+      newId,
+      searchLeadMs,
+      limits: settings.orders,
+      travel,
+      timeScale,
+      notifyRelay,
+    }),
     availability: createAvailability({ db, map, features, clock, limits, notifyRelay }),
     positions: createPositions({ db, map, clock, notifyRelay }),
     registration: createRegistration(createDriverRegistry(db)),

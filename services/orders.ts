@@ -4,6 +4,14 @@ import { DEFAULT_PAY_TARIFF, payFor } from '../domain/money/pay';
 import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../domain/geo/places';
 import { type Entry } from '../domain/delivery/deliveryState';
 import { type ParcelSize } from '../domain/driver/vehicles';
+import { type OrderLimits } from '../domain/orders/orderLimits';
+import {
+  type ImpossibleTime,
+  impossibleTimes,
+  pickupDueAt,
+  searchBeginsAt,
+  wayTimes,
+} from '../domain/orders/orderTimes';
 import { type Zone, zoneOf } from '../domain/zones/zones';
 import { type NotifyRelay, type NewId } from './ports';
 
@@ -41,8 +49,16 @@ export type Order = {
 export type Taken =
   | { taken: 'new' | 'again'; deliveryId: string }
   | {
-      refused: 'IDEMPOTENCY_CONFLICT' | 'UNKNOWN_CITY' | 'UNKNOWN_MERCHANT' | 'WRONG_CURRENCY';
+      refused:
+        | 'IDEMPOTENCY_CONFLICT'
+        | 'UNKNOWN_CITY'
+        | 'UNKNOWN_MERCHANT'
+        | 'WRONG_CURRENCY'
+        | 'TIME_NOT_POSSIBLE'
+        | 'TOO_MANY_OPEN_DELIVERIES';
       detail: string;
+      /** The fields that are refused, where it is about fields. */
+      errors?: readonly { path: string; message: string }[];
     };
 
 export type OrderCity = { currency: string; zones: readonly Zone[] };
@@ -52,7 +68,12 @@ export type OrderContext = {
   known: { deliveryId: string; requestHash: string } | null;
   city: OrderCity | null;
   merchantExists: boolean;
+  /** Open deliveries of the merchant, counted up to the quota. */
+  openDeliveries: number;
 };
+
+/** `keyTaken`: an order has the merchant's key already. `quotaReached`: only with a quota. */
+export type Inserted = 'inserted' | 'keyTaken' | 'quotaReached';
 
 /** A new delivery. */
 export type NewDelivery = Omit<Order, 'readyAt' | 'payCents' | 'currency' | 'by'> & {
@@ -71,23 +92,35 @@ export type NewDelivery = Omit<Order, 'readyAt' | 'payCents' | 'currency' | 'by'
 /** The store of orders. */
 export interface OrderStore {
   /**
-   * In one snapshot: the order already stored under the merchant's key, the city with its zones, and whether
-   * the merchant exists.
+   * In one snapshot: the order already stored under the merchant's key, the city with its zones, whether the
+   * merchant exists, and how many open deliveries it has, up to `countedTo`.
    */
-  context(order: Pick<Order, 'merchantId' | 'sellerOrderId' | 'cityId'>): Promise<OrderContext>;
+  context(
+    order: Pick<Order, 'merchantId' | 'sellerOrderId' | 'cityId'>,
+    countedTo: number,
+  ): Promise<OrderContext>;
   /**
    * Writes delivery, stops, audit entry and messages in one transaction, or nothing if the merchant's key is
    * taken.
-   * @returns whether it wrote
+   * @param quota the merchant's orders wait for each other, and none is written beyond this number of open
+   *   deliveries; null = it is not counted again
    */
-  insert(delivery: NewDelivery, entry: Entry, messages: readonly Message[]): Promise<boolean>;
+  insert(
+    delivery: NewDelivery,
+    entry: Entry,
+    messages: readonly Message[],
+    quota: number | null,
+  ): Promise<Inserted>;
 }
 
 export type OrderDeps = {
   store: OrderStore;
   newId: NewId;
   searchLeadMs: number;
+  limits: OrderLimits;
   travel: TravelModel;
+  /** Divides travel times, as TIME_SCALE divides all durations. */
+  timeScale: number;
   /** Called after a commit that wrote to the outbox. */
   notifyRelay: NotifyRelay;
 };
@@ -104,21 +137,52 @@ export type Orders = {
 export function createOrders(deps: OrderDeps): Orders {
   return {
     takeOrder: async (order, requestHash, correlationId, now) => {
-      const { known, city, merchantExists } = await deps.store.context(order);
+      const { limits, store } = deps;
+      const { known, city, merchantExists, openDeliveries } = await store.context(
+        order,
+        limits.openDeliveriesMax,
+      );
       if (known) return takenBefore(known, order, requestHash);
       if (!city) return { refused: 'UNKNOWN_CITY', detail: `there is no city ${order.cityId}` };
       if (order.currency !== null && order.currency !== city.currency)
         return { refused: 'WRONG_CURRENCY', detail: `the currency of ${order.cityId} is ${city.currency}` };
       if (!merchantExists)
         return { refused: 'UNKNOWN_MERCHANT', detail: `there is no merchant ${order.merchantId}` };
+      const impossible = impossibleTimes(order, now, limits.horizonMs);
+      if (impossible.length > 0) return timeRefusal(impossible);
+      if (openDeliveries >= limits.openDeliveriesMax) return quotaRefusal(order, limits);
       const delivery = newDelivery(deps, order, city, { requestHash, correlationId, now });
       const messages = messagesOf(delivery);
-      const isWritten = await deps.store.insert(delivery, entryOf(delivery, order.by), messages);
-      if (!isWritten) return takenMeanwhile(deps, order, requestHash);
+      const quota = isNearQuota(openDeliveries, limits) ? limits.openDeliveriesMax : null;
+      const inserted = await store.insert(delivery, entryOf(delivery, order.by), messages, quota);
+      if (inserted !== 'inserted') return takenMeanwhile(deps, order, { requestHash, inserted });
       deps.notifyRelay(messages);
       return { taken: 'new', deliveryId: delivery.deliveryId };
     },
   };
+}
+
+function timeRefusal(impossible: readonly ImpossibleTime[]): Taken {
+  return {
+    refused: 'TIME_NOT_POSSIBLE',
+    detail: impossible.map(({ field, rule }) => `${field} ${rule}`).join('; '),
+    errors: impossible.map(({ field, rule }) => ({ path: field, message: rule })),
+  };
+}
+
+function quotaRefusal({ merchantId }: Order, { openDeliveriesMax }: OrderLimits): Taken {
+  return {
+    refused: 'TOO_MANY_OPEN_DELIVERIES',
+    detail: `${merchantId} has ${openDeliveriesMax} open deliveries, which is the most allowed`,
+  };
+}
+
+/** More orders of one merchant than this are never written at the same moment. */
+const CONCURRENT_ORDERS = 100;
+
+/** Far from the quota, orders of one merchant need not wait for each other. */
+function isNearQuota(openDeliveries: number, { openDeliveriesMax }: OrderLimits): boolean {
+  return openDeliveries >= openDeliveriesMax - CONCURRENT_ORDERS;
 }
 
 function takenBefore(
@@ -134,14 +198,19 @@ function takenBefore(
 }
 
 /** Of two concurrent first attempts one writes, and the other reads what it wrote. */
-async function takenMeanwhile({ store }: OrderDeps, order: Order, requestHash: string): Promise<Taken> {
-  const { known } = await store.context(order);
-  if (!known) throw new Error('an order conflicted on its key, but no order with that key exists');
-  return takenBefore(known, order, requestHash);
+async function takenMeanwhile(
+  { store, limits }: OrderDeps,
+  order: Order,
+  { requestHash, inserted }: { requestHash: string; inserted: Exclude<Inserted, 'inserted'> },
+): Promise<Taken> {
+  const { known } = await store.context(order, 0);
+  if (known) return takenBefore(known, order, requestHash);
+  if (inserted === 'quotaReached') return quotaRefusal(order, limits);
+  throw new Error('an order conflicted on its key, but no order with that key exists');
 }
 
 function newDelivery(
-  { newId, searchLeadMs, travel }: OrderDeps,
+  { newId, searchLeadMs, travel, timeScale }: OrderDeps,
   order: Order,
   city: OrderCity,
   { requestHash, correlationId, now }: { requestHash: string; correlationId: string; now: number },
@@ -150,6 +219,10 @@ function newDelivery(
     order;
   const readyAt = order.readyAt ?? now;
   const meters = distanceMeters(pickup.point, dropoff.point);
+  const pickupAt = pickupDueAt(
+    { readyAt, windowFrom, windowTo },
+    wayTimes(meters, parcelSize, travel, timeScale),
+  );
   return {
     merchantId,
     sellerOrderId,
@@ -165,7 +238,7 @@ function newDelivery(
     readyAt,
     deliveryId: newId(),
     zoneId: zoneOf(pickup.point, city.zones)?.zoneId ?? null,
-    searchAt: Math.max(now, readyAt - searchLeadMs),
+    searchAt: searchBeginsAt(pickupAt, now, searchLeadMs),
     currency: city.currency,
     payCents:
       order.payCents ??

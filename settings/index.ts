@@ -7,6 +7,7 @@ import type { AvailabilityLimits } from '../domain/driver/availability';
 import type { EscalationLimits } from '../domain/delivery/escalation';
 import { LOSS_LIMITS, type LossLimits } from '../domain/driver/loss';
 import type { TravelModel } from '../domain/geo/places';
+import type { OrderLimits } from '../domain/orders/orderLimits';
 import { RANKING_LIMITS, type RankingLimits } from '../domain/matching/candidate';
 import { type SearchLimits } from '../domain/matching/searchPlan';
 import type { FeatureSetting } from '../domain/features/rollout';
@@ -27,6 +28,7 @@ export type Settings = {
   /** The offer time-out if its zone sets none. */
   offerTtlMs: number;
   searchLeadMs: number;
+  orders: OrderLimits;
   /** 0 = unlimited. */
   searchMaxMs: number;
   search: SearchLimits;
@@ -208,6 +210,10 @@ function servicePart(read: Read): Settings {
       read(SERVICE.offerExpirationSeconds) ?? read(SERVICE.driverOffersTimeoutSeconds) ?? 30,
     ),
     searchLeadMs: minutes(read(SERVICE.searchLeadMinutes)),
+    orders: {
+      horizonMs: scaledMs(read(SERVICE.orderHorizonDays) * DAY_MS, timeScale),
+      openDeliveriesMax: read(SERVICE.merchantOpenDeliveriesMax),
+    },
     searchMaxMs: minutes(read(SERVICE.searchMaxMinutes)),
     search: searchPart(read, seconds),
     ranking: {

@@ -81,6 +81,18 @@ export const SERVICE_VARIABLES = {
     { min: 0, max: 1_440 },
     'how long before the ready time the search for a driver begins',
   ),
+  orderHorizonDays: whole(
+    'ORDER_HORIZON_DAYS',
+    30,
+    { min: 1, max: 366 },
+    'how far from now the ready time and the window of an order may lie',
+  ),
+  merchantOpenDeliveriesMax: whole(
+    'MERCHANT_OPEN_DELIVERIES_MAX',
+    1_000,
+    { min: 1, max: 1_000_000 },
+    'how many open deliveries a merchant may have; one more is refused',
+  ),
   searchMaxMinutes: whole(
     'SEARCH_MAX_MINUTES',
     120,

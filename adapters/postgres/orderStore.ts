@@ -1,7 +1,15 @@
 import { z } from 'zod';
 import { v7 as newId } from 'uuid';
+import { type Prisma } from '../../prisma/client/client';
 import { type ZoneArea } from '../../domain/zones/zones';
-import { type NewDelivery, type OrderContext, type OrderStop, type OrderStore } from '../../services/orders';
+import {
+  type Inserted,
+  type NewDelivery,
+  type OrderContext,
+  type OrderStop,
+  type OrderStore,
+} from '../../services/orders';
+import { type Read } from '../../services/ports';
 import { chainEntries, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
 import { type Database, readerOf, sql } from './database';
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
@@ -15,19 +23,21 @@ type ContextRow = Omit<OrderContext, 'city'> & {
 export function createOrderStore(db: Database): OrderStore {
   const read = readerOf(db);
   return {
-    context: async ({ merchantId, sellerOrderId, cityId }) => {
+    context: async ({ merchantId, sellerOrderId, cityId }, countedTo) => {
       const [row] = await read<ContextRow>(sql`
         SELECT (SELECT jsonb_build_object('deliveryId', id, 'requestHash', request_hash) FROM deliveries
           WHERE merchant_id = ${merchantId} AND seller_order_id = ${sellerOrderId}) AS known,
           (SELECT currency FROM cities WHERE id = ${cityId}) AS currency,
             EXISTS (SELECT FROM merchants WHERE id = ${merchantId}) AS "merchantExists",
+          (${openDeliveriesOf(merchantId, countedTo)}) AS "openDeliveries",
           (SELECT jsonb_agg(jsonb_build_object('id', id, 'polygon', polygon, 'priority', priority))
             FROM zones WHERE city_id = ${cityId}) AS zones`);
       if (!row) throw new Error('a SELECT without FROM returned no row');
-      const { known, currency, merchantExists, zones } = row;
+      const { known, currency, merchantExists, openDeliveries, zones } = row;
       return {
         known,
         merchantExists,
+        openDeliveries,
         city:
           currency === null
             ? null
@@ -41,7 +51,7 @@ export function createOrderStore(db: Database): OrderStore {
               },
       };
     },
-    insert: async (delivery, entry, messages) => {
+    insert: async (delivery, entry, messages, quota) => {
       const { cityId, deliveryId, merchantId, sellerOrderId, createdAt, correlationId } = delivery;
       const subject = { cityId, deliveryId, merchantId, sellerOrderId, deliveryHash: null, driverHashes: {} };
       const { rows, heads } = chainEntries(subject, [entry], createdAt, correlationId);
@@ -51,13 +61,37 @@ export function createOrderStore(db: Database): OrderStore {
         rows,
         messageRows(deliveryId, correlationId, messages),
       ];
-      const [written] = await read<{ count: number }>({
-        text: INSERT,
-        values: values.map((each) => JSON.stringify(each)),
-      });
-      return written?.count === 1;
+      const write = async (by: Read): Promise<Inserted> => {
+        const [written] = await by<{ count: number }>({
+          text: INSERT,
+          values: values.map((each) => JSON.stringify(each)),
+        });
+        return written?.count === 1 ? 'inserted' : 'keyTaken';
+      };
+      return quota === null ? write(read) : withinQuota(db, merchantId, quota, write);
     },
   };
+}
+
+/** By an index of open deliveries, and never further than needed. */
+function openDeliveriesOf(merchantId: string, countedTo: number): Prisma.Sql {
+  return sql`SELECT count(*)::int FROM (SELECT FROM deliveries WHERE merchant_id = ${merchantId}
+    AND closed_at IS NULL LIMIT ${countedTo}) AS open`;
+}
+
+/** Orders of one merchant that come at once are written one after another, so that none exceeds the quota. */
+function withinQuota(
+  db: Database,
+  merchantId: string,
+  quota: number,
+  write: (by: Read) => Promise<Inserted>,
+): Promise<Inserted> {
+  return db.$transaction(async (tx) => {
+    const locked = readerOf(tx);
+    await locked(sql`SELECT pg_advisory_xact_lock(hashtextextended(${`orders of ${merchantId}`}, 0))::text`);
+    const [open] = await locked<{ count: number }>(openDeliveriesOf(merchantId, quota));
+    return (open?.count ?? 0) >= quota ? 'quotaReached' : write(locked);
+  });
 }
 
 // One statement: one transaction and one round trip. The rows that belong to a delivery are written only

@@ -75,6 +75,11 @@ export const PROBLEMS = {
     title: 'Not allowed in this state',
     when: 'The current state of the delivery does not allow this transition; `delivery` shows the state.',
   },
+  TOO_MANY_OPEN_DELIVERIES: {
+    status: 409,
+    title: 'Too many open deliveries',
+    when: 'The merchant has as many open deliveries as it may have. The order can be sent again once one is closed.',
+  },
   CASE_RESOLVED: {
     status: 409,
     title: 'The case is resolved',
@@ -168,6 +173,11 @@ export const PROBLEMS = {
     status: 422,
     title: 'Wrong currency',
     when: 'The currency of the order differs from the currency of its city.',
+  },
+  TIME_NOT_POSSIBLE: {
+    status: 422,
+    title: 'Time not possible',
+    when: 'The ready time or window lies too far away, is over, or ends too early; `errors` has the bound.',
   },
   TOO_MANY_REQUESTS: {
     status: 429,

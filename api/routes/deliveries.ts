@@ -75,8 +75,11 @@ const order = z
       .nullable()
       .default(null)
       .meta({ description: 'When the goods are ready for pickup; null: now' }),
-    windowFrom: instant.nullable().default(null),
-    windowTo: instant.nullable().default(null),
+    windowFrom: instant
+      .nullable()
+      .default(null)
+      .meta({ description: 'The earliest time at the drop-off; the search begins accordingly' }),
+    windowTo: instant.nullable().default(null).meta({ description: 'The latest time at the drop-off' }),
     parcelSize: z.enum(PARCEL_SIZES),
     feeCents: cents.meta({ description: 'What the merchant pays' }),
     payCents: cents
@@ -84,10 +87,6 @@ const order = z
       .default(null)
       .meta({ description: 'What the driver earns; null: by the tariff' }),
     currency: currency.nullable().default(null).meta({ description: 'Must be the currency of the city' }),
-  })
-  .refine(({ windowFrom, windowTo }) => windowFrom === null || windowTo === null || windowTo > windowFrom, {
-    path: ['windowTo'],
-    error: 'must be after windowFrom',
   })
   .meta({ id: 'Order' });
 
@@ -139,7 +138,14 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
           schema: deliveryView,
         },
       },
-      refusals: ['IDEMPOTENCY_CONFLICT', 'UNKNOWN_CITY', 'UNKNOWN_MERCHANT', 'WRONG_CURRENCY'],
+      refusals: [
+        'IDEMPOTENCY_CONFLICT',
+        'TOO_MANY_OPEN_DELIVERIES',
+        'UNKNOWN_CITY',
+        'UNKNOWN_MERCHANT',
+        'WRONG_CURRENCY',
+        'TIME_NOT_POSSIBLE',
+      ],
       handle: (call) => takeOrder(deps, call),
     }),
     get({
@@ -245,7 +251,12 @@ async function takeOrder(
     correlationId,
     deps.clock(),
   );
-  if ('refused' in taken) throw new Problem(taken.refused, taken.detail);
+  if ('refused' in taken)
+    throw new Problem(
+      taken.refused,
+      taken.detail,
+      taken.errors === undefined ? {} : { errors: taken.errors },
+    );
   const row = await findDelivery(deps.read, caller, taken.deliveryId);
   if (!row) throw noDelivery();
   return {

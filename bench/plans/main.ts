@@ -30,6 +30,7 @@ import { CallSites } from './callSites';
 import { createDraw, type Draw } from './draw';
 import { type CallFigures, figuresOf, measure, table } from './figures';
 import { markIngestUp, syncDrivers } from './liveDrivers';
+import { orderCalls } from './orderCalls';
 import { readCalls } from './reads';
 import { openOf, type Seed, seedAll } from './seed';
 import { StatementWatch } from './statements';
@@ -218,6 +219,7 @@ async function measureAll(
       ...eventCalls(site, draw),
       ...driverCalls(site, draw),
       ...writeCalls(site, draw),
+      ...orderCalls(site, draw),
       ...sweepCalls(site, draw),
       ...auditCalls(site, draw),
       ...outboxCalls(site),

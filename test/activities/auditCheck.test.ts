@@ -17,6 +17,7 @@ import { createOrders } from '../../services/orders';
 import { createRegistration } from '../../services/registration';
 import type { AuditProblem } from '../../domain/audit/auditChain';
 import { TRAVEL_MODEL } from '../../domain/geo/places';
+import { ORDER_LIMITS } from '../../domain/orders/orderLimits';
 import { observeAudit, observeAuditCheck } from '../../worker/auditMetrics';
 import { auditProblems } from '../support/auditTrail';
 import { CITY, createDispatchWorld, type DispatchWorld, MERCHANT, PICKUP } from '../support/dispatchWorld';
@@ -54,6 +55,8 @@ async function order(): Promise<string> {
     store: createOrderStore(db),
     newId,
     searchLeadMs: 0,
+    limits: ORDER_LIMITS,
+    timeScale: 1,
     travel: TRAVEL_MODEL,
     notifyRelay,
   }).takeOrder(

@@ -14,6 +14,7 @@ import { createOrders } from '../../services/orders';
 import { createRegistration } from '../../services/registration';
 import { canMove, type DeliveryStatus } from '../../domain/delivery/status';
 import { TRAVEL_MODEL } from '../../domain/geo/places';
+import { ORDER_LIMITS } from '../../domain/orders/orderLimits';
 import type { Entry } from '../../domain/delivery/deliveryState';
 import { auditProblems, readChains } from '../support/auditTrail';
 import { CITY, createDispatchWorld, type DispatchWorld, MERCHANT, PICKUP } from '../support/dispatchWorld';
@@ -106,6 +107,8 @@ async function life(): Promise<{ deliveryId: string; drivers: [string, string] }
     store: createOrderStore(db),
     newId,
     searchLeadMs: 0,
+    limits: ORDER_LIMITS,
+    timeScale: 1,
     travel: TRAVEL_MODEL,
     notifyRelay,
   }).takeOrder(order, 'hash', newId(), clock());

@@ -22,6 +22,7 @@ import type { ApiDeps } from '../../api/deps';
 import { createTokenReader } from '../../api/auth/tokens';
 import { AVAILABILITY_LIMITS } from '../../domain/driver/availability';
 import { RANKING_LIMITS } from '../../domain/matching/candidate';
+import { ORDER_LIMITS } from '../../domain/orders/orderLimits';
 import type { FeatureSetting } from '../../domain/features/rollout';
 import type { AuthSettings } from '../../settings';
 import { createDispatchWorld, type DispatchWorld } from './dispatchWorld';
@@ -127,6 +128,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
       travel,
       timeScale,
       searchLeadMs: 600_000,
+      orders: ORDER_LIMITS,
       database: { statementTimeoutMs: 5_000 },
     },
     clock,

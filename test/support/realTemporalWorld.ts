@@ -27,6 +27,7 @@ import type { DispatchLimits } from '../../domain/delivery/decisionContext';
 import { LOSS_LIMITS } from '../../domain/driver/loss';
 import type { Emit } from '../../domain/notices/message';
 import type { Point } from '../../domain/geo/places';
+import { ORDER_LIMITS } from '../../domain/orders/orderLimits';
 import { deliveryWorkflowId, offerWithdrawn, TASK_QUEUE } from '../../workflows/contract';
 import { type DevServerOptions, startDevServer } from './devServer';
 import {
@@ -122,6 +123,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
       travel,
       timeScale,
       searchLeadMs: 600_000,
+      orders: ORDER_LIMITS,
       database: { statementTimeoutMs: 5_000 },
     },
     clock,

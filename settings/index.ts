@@ -245,6 +245,7 @@ function servicePart(read: Read): Settings {
     loss: {
       ...LOSS_LIMITS,
       silentMs: seconds(read(SERVICE.lostSilenceSeconds)),
+      silentAtStopMs: minutes(read(SERVICE.lostSilenceAtStopMinutes)),
       noProgressMs: minutes(read(SERVICE.lostNoProgressMinutes)),
       maxSilentShare: read(SERVICE.lostMaxSilentPercent) / 100,
     },

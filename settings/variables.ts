@@ -238,6 +238,12 @@ export const SERVICE_VARIABLES = {
     { min: 10, max: 86_400 },
     'a driver with work who is silent for this long is lost',
   ),
+  lostSilenceAtStopMinutes: whole(
+    'LOST_AFTER_SILENCE_AT_STOP_MINUTES',
+    10,
+    MINUTES_OF_A_DAY,
+    'the same for a driver at a stop, where signal is poor; or LOST_AFTER_SILENCE_SECONDS, where that is longer',
+  ),
   lostNoProgressMinutes: whole(
     'LOST_AFTER_NO_PROGRESS_MINUTES',
     5,

@@ -26,6 +26,8 @@ type JobRow = {
   ready_at: Date;
   lat: number;
   lng: number;
+  to_lat: number;
+  to_lng: number;
   nearest_meters: number | null;
   progress_at: Date | null;
   stepped_at: Date | null;
@@ -49,7 +51,7 @@ export async function readWatched(
   const rows = await db.$queryRaw<Row[]>`
     SELECT dr.id, dr.city_id, dr.vehicle_kind, dr.idle_since, dr.last_lat, dr.last_lng, dr.last_fix_at,
       a.id AS assignment_id, a.delivery_id, d.status, a.started_at, d.ready_at, s.lat, s.lng,
-        a.nearest_meters, a.progress_at,
+        t.lat AS to_lat, t.lng AS to_lng, a.nearest_meters, a.progress_at,
       GREATEST(a.at_pickup_at, a.picked_up_at, a.at_dropoff_at, CASE WHEN d.status = 'RETURNING'
         THEN d.status_changed_at END) AS stepped_at,
       (SELECT max(resolved_at) FROM escalations WHERE delivery_id = a.delivery_id AND driver_id = dr.id
@@ -58,7 +60,8 @@ export async function readWatched(
     FROM (SELECT * FROM drivers WHERE (availability IN ('AVAILABLE', 'BUSY')
       OR active_assignments > 0) ${after} ORDER BY id LIMIT ${limit}) dr
     LEFT JOIN (assignments a JOIN deliveries d ON d.id = a.delivery_id JOIN stops s ON s.delivery_id = d.id
-      AND s.kind = 'PICKUP') ON a.driver_id = dr.id AND a.state = 'ACTIVE'
+      AND s.kind = 'PICKUP' JOIN stops t ON t.delivery_id = d.id AND t.kind = 'DROPOFF')
+      ON a.driver_id = dr.id AND a.state = 'ACTIVE'
     LEFT JOIN escalations e ON e.delivery_id = a.delivery_id AND e.state <> 'RESOLVED'
     ORDER BY dr.id, a.started_at`;
   const drivers = new Map<string, WatchedDriver & { jobs: WatchedJob[] }>();
@@ -114,6 +117,7 @@ function jobOf(row: JobRow): WatchedJob {
     settledAt: msOf(row.settled_at),
     readyAt: msOf(row.ready_at),
     pickup: { lat: row.lat, lng: row.lng },
+    dropoff: { lat: row.to_lat, lng: row.to_lng },
     progress: { nearestMeters: row.nearest_meters, progressAt: msOf(row.progress_at) ?? startedAt },
     openCase,
   };

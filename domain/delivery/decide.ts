@@ -1,3 +1,4 @@
+import { noteAct } from './act';
 import { acceptOffer, lapseOffer, rejectOffer } from './answer';
 import { failDelivery, takeStep } from './carry';
 import { ChangeSet } from './changes/changeSet';
@@ -18,6 +19,7 @@ import { giveUpSearch, lookForDriver, settleSearch } from './search';
 export function decide(state: DeliveryState, event: DeliveryEvent, context: DecisionContext): Decision {
   const changes = new ChangeSet(state, context);
   settleSearch(changes);
+  noteAct(changes, event);
   return changes.decision(apply(changes, event));
 }
 

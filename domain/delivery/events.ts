@@ -1,4 +1,4 @@
-import { type LeaveReason } from '../driver/loss';
+import { endsDuty, type LeaveReason } from '../driver/loss';
 import { type Chosen, type Meeting } from './deliveryState';
 import { type RejectReason } from './offer';
 import { type Actor, type ReasonCode, type Step } from './status';
@@ -82,12 +82,43 @@ function isAutomatic(event: IncomingEvent): event is Exclude<IncomingEvent, Comm
 }
 
 /** The offers and drivers whose rows the rule reads, in addition to those of the delivery. */
-export function rowsNamedBy(event: IncomingEvent): { offerIds: string[]; driverIds: string[] } {
-  const isGivenTo = event.kind === 'assignDriver' || event.kind === 'handOver';
+export function rowsNamedBy(event: IncomingEvent | DeliveryEvent): {
+  offerIds: string[];
+  driverIds: string[];
+} {
+  const driverId = driverNamedBy(event);
   return {
     offerIds: 'offerId' in event && event.offerId !== null ? [event.offerId] : [],
-    driverIds: isGivenTo ? [event.driverId] : [],
+    driverIds: driverId === null ? [] : [driverId],
   };
+}
+
+/** Who gets the delivery by hand, who acts in their app, or who is lost: with their other offers. */
+function driverNamedBy(event: IncomingEvent | DeliveryEvent): string | null {
+  switch (event.kind) {
+    case 'assignDriver':
+    case 'handOver':
+    case 'releaseDriver':
+      return event.driverId;
+    default:
+      return actingDriverOf(event);
+  }
+}
+
+/** The driver whose act in their app the event is; null = nobody's. A driver who cannot go on does not come back. */
+export function actingDriverOf(event: IncomingEvent | DeliveryEvent): string | null {
+  switch (event.kind) {
+    case 'acceptOffer':
+    case 'rejectOffer':
+      return event.driverId;
+    case 'leaveDelivery':
+      return endsDuty(event.reason) ? null : event.driverId;
+    case 'takeStep':
+    case 'failDelivery':
+      return event.by.kind === 'driver' ? event.by.id : null;
+    default:
+      return null;
+  }
 }
 
 /** The result of a search: the best drivers who could be locked, or why there are none. */

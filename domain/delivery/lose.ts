@@ -8,6 +8,7 @@ import { endsDuty, isDetectedLoss, type LossReason } from '../driver/loss';
 import { type CaseReason, type HeldReason, isKnownToOps } from '../support/supportCase';
 import { endAssignment } from './changes/assignments';
 import { type ChangeSet } from './changes/changeSet';
+import { pushToDriver } from './changes/driverPush';
 import { changeAvailability } from './changes/drivers';
 import { endLiveOffer } from './changes/offers';
 import { openCase } from './changes/supportQueue';
@@ -95,11 +96,29 @@ export function rescueDelivery(
  */
 function loseDriver(changes: ChangeSet, assignment: AssignmentFacts, why: string): void {
   endAssignment(changes, assignment, 'LOST', why, 'DELIVERY_UNASSIGNED');
+  if (isDetectedLoss(why)) takeOffMap(changes, assignment.driverId, why);
   const heldReason = heldReasonOf(changes, assignment);
   if (heldReason === null) return searchForAnother(changes, why);
   goBackToSearching(changes, why);
   changes.setDelivery({ heldReason, searchAgainAt: null });
   openCase(changes, heldReason, assignment.driverId);
+}
+
+/**
+ * Till they act, nobody is to choose this driver: a phone that lies still would be lost again and again. The
+ * driver is told, since their app may have been closed.
+ */
+function takeOffMap(changes: ChangeSet, driverId: string, why: LossReason): void {
+  for (const offer of changes.liveOffersOf(driverId))
+    endLiveOffer(changes, offer, 'WITHDRAWN', 'DRIVER_LEFT');
+  pushToDriver(changes, driverId, {
+    about: `driver/${driverId}/lost`,
+    title: 'You get no deliveries now',
+    text:
+      why === 'FELL_SILENT'
+        ? 'We heard nothing from your phone, and gave your delivery to another driver. Open the app to go on.'
+        : 'You came no nearer to the pickup, and we gave the delivery to another driver. Open the app to go on.',
+  });
 }
 
 function heldReasonOf({ features }: ChangeSet, { pinned }: AssignmentFacts): HeldReason | null {
@@ -156,8 +175,8 @@ function endDuty(changes: ChangeSet, driverId: string): void {
 // ---- detected losses ----
 
 /**
- * The service detected the loss; nobody reported it. A driver who has the goods, or who was assigned by hand, keeps
- * the delivery, and ops decide. ADR 14.
+ * The service detected the loss; nobody reported it. A driver who has the goods or may get them at this moment, or
+ * who was assigned by hand, keeps the delivery, and ops decide. ADR 14.
  */
 function handleDetectedLoss(changes: ChangeSet, assignment: AssignmentFacts, why: LossReason): void {
   const { status } = changes.delivery;
@@ -165,8 +184,9 @@ function handleDetectedLoss(changes: ChangeSet, assignment: AssignmentFacts, why
   // They arrived in the meantime.
   if (why === 'NO_PROGRESS' && status !== 'ASSIGNED') return;
   const isBefore = isBeforePickup(status);
-  if (isBefore && !assignment.pinned) return loseDriver(changes, assignment, why);
-  const reason = caseReasonOf(why, isBefore);
+  const isAtPickup = status === 'AT_PICKUP';
+  if (isBefore && !assignment.pinned && !isAtPickup) return loseDriver(changes, assignment, why);
+  const reason = isAtPickup && !assignment.pinned ? 'DRIVER_AT_PICKUP_SILENT' : caseReasonOf(why, isBefore);
   if (reason !== null) openCase(changes, reason, assignment.driverId);
 }
 

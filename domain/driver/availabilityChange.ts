@@ -13,6 +13,7 @@ import {
   takesWork,
 } from './availabilityStates';
 import { endShift, fallSilent, setAvailability, startShift, switchStatesOff } from './duty';
+import { act, loseWork } from './lost';
 import { endByTime, endRest, pauseForLapses, startBreak, startPause } from './rest';
 import { beginWork, endWork } from './work';
 
@@ -64,6 +65,10 @@ function apply(request: AvailabilityRequest, context: Context): Outcome {
       return beginWork(request, context);
     case 'workEnds':
       return endWork(context);
+    case 'lost':
+      return loseWork(request, context);
+    case 'acted':
+      return act(context);
     case 'lapsedTooOften':
       return pauseForLapses(request, context);
     case 'statesKilled':
@@ -113,10 +118,10 @@ function isSame(a: DriverFacts, b: DriverFacts): boolean {
 
 function isSamePending(a: PendingAvailability | null, b: PendingAvailability | null): boolean {
   if (a === null || b === null) return a === b;
-  const restOf = (pending: PendingAvailability) =>
-    pending.kind === 'BREAK' || pending.kind === 'PAUSE' ? pending : { minutes: null, reason: null };
+  const minutesOf = (pending: PendingAvailability) => ('minutes' in pending ? pending.minutes : null);
+  const reasonOf = (pending: PendingAvailability) => ('reason' in pending ? pending.reason : null);
   return (
-    a.kind === b.kind && restOf(a).minutes === restOf(b).minutes && restOf(a).reason === restOf(b).reason
+    a.kind === b.kind && minutesOf(a) === minutesOf(b) && (reasonOf(a) ?? null) === (reasonOf(b) ?? null)
   );
 }
 

@@ -61,7 +61,10 @@ export function beginning(pending: PendingAvailability, now: number): Change {
     case 'SHIFT_END':
       return { change: { ...AT_WORK, availability: 'SHIFT_ENDED', shiftEndsAt: null }, why: 'SHIFT_ENDED' };
     case 'OFFLINE':
-      return { change: OFFLINE, why: 'WENT_OFFLINE' };
+      return {
+        change: { ...OFFLINE, availabilityReason: pending.reason ?? null },
+        why: pending.reason ?? 'WENT_OFFLINE',
+      };
   }
 }
 
@@ -78,6 +81,6 @@ function timed(
  * OFFLINE. docs/behaviour.md#availability.
  */
 export function withoutStates(pending: PendingAvailability | null): PendingAvailability | null {
-  if (pending === null) return null;
-  return pending.kind === 'SHIFT_END' || pending.kind === 'OFFLINE' ? { kind: 'OFFLINE' } : null;
+  if (pending?.kind === 'OFFLINE') return pending;
+  return pending?.kind === 'SHIFT_END' ? { kind: 'OFFLINE' } : null;
 }

@@ -1,4 +1,5 @@
 import type { Availability, DriverFacts, TimedState } from './availabilityStates';
+import type { LossReason } from './loss';
 
 /**
  * What the driver has in hand. A driver who goes off duty loses work before pickup, and finishes work after
@@ -34,6 +35,10 @@ export type AvailabilityRequest =
   | { kind: 'workBegins'; origin: WorkOrigin }
   /** Requested once the assignment is no longer counted. */
   | { kind: 'workEnds' }
+  /** In place of `workEnds`: the service detected that the driver is lost. */
+  | { kind: 'lost'; why: LossReason }
+  /** The driver did something in their app: they answered an offer, or reported a step. */
+  | { kind: 'acted' }
   /** Offers that reached the app lapsed again and again: a pause of `pauseMs`. ADR 13. */
   | { kind: 'lapsedTooOften'; pauseMs: number }
   /** The feature `availability_states` was switched off. */
@@ -72,7 +77,8 @@ export type AvailabilityReason =
   | 'WORK_TO_FINISH_FIRST'
   | 'CHANGE_WITHDRAWN'
   | 'REPEATED_LAPSES'
-  | 'STATES_SWITCHED_OFF';
+  | 'STATES_SWITCHED_OFF'
+  | LossReason;
 
 /**
  * A change to be written, and what must follow it. `from` equals `to` where only what is pending changes, or

@@ -1,3 +1,5 @@
+import type { LossReason } from './loss';
+
 /**
  * A driver's states: AVAILABLE, BUSY and OFFLINE as in v1, the others since v2. BUSY means that the driver
  * has work; only the system sets it. docs/behaviour.md#availability; founding ADR-025.
@@ -25,7 +27,8 @@ export type PendingAvailability =
   | { kind: 'BREAK'; minutes: number; reason: string | null }
   | { kind: 'PAUSE'; minutes: number | null; reason: string | null }
   | { kind: 'SHIFT_END' }
-  | { kind: 'OFFLINE' };
+  /** `reason`: the driver was lost, and did nothing since; absent = they asked for it. */
+  | { kind: 'OFFLINE'; reason?: LossReason };
 
 /** The part of a driver's row that availability depends on. Instants are epoch ms. */
 export type DriverFacts = {
@@ -34,7 +37,7 @@ export type DriverFacts = {
   availability: Availability;
   /** When the timed state ends; null = not timed. */
   availabilityUntil: number | null;
-  /** The driver's reason for the break or pause. */
+  /** The driver's reason for the break or pause; of an OFFLINE driver who was lost, why. */
   availabilityReason: string | null;
   pending: PendingAvailability | null;
   /** The most live offers and active assignments together; 1 at first. */
@@ -124,7 +127,7 @@ export const AVAILABILITY_TRANSITIONS: readonly AvailabilityTransition[] = [
     from: 'BUSY',
     to: 'OFFLINE',
     by: ['driver', 'ops', 'system'],
-    why: 'goes offline before pickup and loses the work, or had asked to, or is silent, and the work ends',
+    why: 'goes offline before pickup and loses the work, or had asked to, or is silent or lost, and the work ends',
   },
   {
     from: 'ON_BREAK',

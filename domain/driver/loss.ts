@@ -24,6 +24,8 @@ export function endsDuty(reason: LeaveReason): boolean {
 export type LossLimits = {
   /** A driver with work who is silent this long is lost. */
   silentMs: number;
+  /** The same for a driver at a stop, where shops and stairwells have no signal. */
+  silentAtStopMs: number;
   /** A driver without progress towards the pickup for this long is lost. */
   noProgressMs: number;
   /** Less progress than this does not count. */
@@ -34,9 +36,10 @@ export type LossLimits = {
   maxSilentShare: number;
 };
 
-/** 180 s, 5 minutes, 30 %; 100 m and 150 m are what positions in a city can tell apart. */
+/** 180 s, 10 and 5 minutes, 30 %; 100 m and 150 m are what positions in a city can tell apart. */
 export const LOSS_LIMITS: LossLimits = {
   silentMs: 180_000,
+  silentAtStopMs: 600_000,
   noProgressMs: 300_000,
   progressMeters: 100,
   arrivedMeters: 150,
@@ -78,7 +81,7 @@ export function fellSilent(
   lastSeenAt: number,
   ingestUpSince: number,
   now: number,
-  { silentMs }: LossLimits,
+  { silentMs }: Pick<LossLimits, 'silentMs'>,
 ): boolean {
   return now - Math.max(lastSeenAt, ingestUpSince) >= silentMs;
 }

@@ -43,6 +43,7 @@ export type WatchedJob = {
   settledAt: number | null;
   readyAt: number;
   pickup: Point;
+  dropoff: Point;
   progress: Progress;
   openCase: { caseId: string; reason: CaseReason; driverId: string | null } | null;
 };
@@ -105,7 +106,8 @@ function whyLost(
   ways: readonly Way[],
   watch: Watch,
 ): LossReason | null {
-  if (isSilentSince(driver, sinceOf(job), watch)) return 'FELL_SILENT';
+  if (isSilentSince(driver, sinceOf(job), { ...watch, limits: patienceWith(driver, watch.limits) }))
+    return 'FELL_SILENT';
   const way = ways.find((each) => each.job === job);
   return way && isStandingStill(driver, way, ways, watch) ? 'NO_PROGRESS' : null;
 }
@@ -115,6 +117,19 @@ function whyLost(
 /** A case that ops resolved is not opened again at once: the time starts over. */
 function sinceOf({ startedAt, settledAt }: WatchedJob): number {
   return Math.max(startedAt, settledAt ?? startedAt);
+}
+
+/** One of their stops without signal makes a driver silent for all their jobs. */
+function patienceWith(driver: WatchedDriver, limits: LossLimits): LossLimits {
+  if (!driver.jobs.some((job) => isAtStop(driver, job, limits))) return limits;
+  return { ...limits, silentMs: Math.max(limits.silentMs, limits.silentAtStopMs) };
+}
+
+/** By their last step, or by their last place: without signal the app cannot report the arrival either. */
+function isAtStop({ place }: WatchedDriver, job: WatchedJob, { arrivedMeters }: LossLimits): boolean {
+  if (job.status === 'AT_PICKUP' || job.status === 'AT_DROPOFF') return true;
+  const stop = job.status === 'PICKED_UP' ? job.dropoff : job.pickup;
+  return place !== null && distanceMeters(place.point, stop) <= arrivedMeters;
 }
 
 /** The time starts with the work: the driver may have been silent before. */

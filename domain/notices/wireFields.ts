@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { DELIVERY_STATUSES, REASON_CODES } from '../delivery/status';
 import { AVAILABILITIES } from '../driver/availability';
+import { LOSS_REASONS } from '../driver/loss';
 import { MAX_LATITUDE } from '../geo/places';
 
 /** A place within the bounds of the live map. */
@@ -27,6 +28,12 @@ export const pendingAvailability = z
     z.strictObject({ kind: z.literal('BREAK'), minutes: z.int(), reason: z.string().nullable() }),
     z.strictObject({ kind: z.literal('PAUSE'), minutes: z.int().nullable(), reason: z.string().nullable() }),
     z.strictObject({ kind: z.literal('SHIFT_END') }),
-    z.strictObject({ kind: z.literal('OFFLINE') }),
+    z.strictObject({
+      kind: z.literal('OFFLINE'),
+      reason: z.enum(LOSS_REASONS).optional().meta({
+        description:
+          'The driver was lost, and goes offline unless they do something; absent: they asked for it',
+      }),
+    }),
   ])
   .meta({ id: 'PendingAvailability', description: 'The state that begins when the current work ends' });

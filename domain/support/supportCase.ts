@@ -9,7 +9,8 @@ import type { LossReason } from '../driver/loss';
 /**
  * Why the delivery needs ops. UNASSIGNED: level 2 was reached without a driver. REASSIGNMENT_OFF, PINNED_DRIVER_LOST:
  * the driver was lost, and the search waits for ops. PINNED_DRIVER_SILENT, PINNED_DRIVER_STANDS_STILL: a
- * driver who was assigned by hand keeps the delivery until ops decide. CARRIER_…: the driver who has the
+ * driver who was assigned by hand keeps the delivery until ops decide. DRIVER_AT_PICKUP_SILENT: so does a driver
+ * who is silent at the shop, and may have the goods by now. CARRIER_…: the driver who has the
  * goods is silent, broke down, or gave up.
  */
 export const CASE_REASONS = [
@@ -18,6 +19,7 @@ export const CASE_REASONS = [
   'PINNED_DRIVER_LOST',
   'PINNED_DRIVER_SILENT',
   'PINNED_DRIVER_STANDS_STILL',
+  'DRIVER_AT_PICKUP_SILENT',
   'CARRIER_SILENT',
   'CARRIER_BROKE_DOWN',
   'CARRIER_GAVE_UP',
@@ -83,6 +85,7 @@ export function isAboutCarrier(reason: CaseReason): boolean {
   switch (reason) {
     case 'PINNED_DRIVER_SILENT':
     case 'PINNED_DRIVER_STANDS_STILL':
+    case 'DRIVER_AT_PICKUP_SILENT':
     case 'CARRIER_SILENT':
     case 'CARRIER_BROKE_DOWN':
     case 'CARRIER_GAVE_UP':
@@ -96,7 +99,9 @@ export function isAboutCarrier(reason: CaseReason): boolean {
 
 /** Whether such a case ends when the driver sends signals again. */
 export function isAboutSilence(reason: CaseReason): boolean {
-  return reason === 'PINNED_DRIVER_SILENT' || reason === 'CARRIER_SILENT';
+  return (
+    reason === 'PINNED_DRIVER_SILENT' || reason === 'DRIVER_AT_PICKUP_SILENT' || reason === 'CARRIER_SILENT'
+  );
 }
 
 /** Whether the open case already covers this loss of this driver, or a worse one. */
@@ -111,6 +116,7 @@ export function isKnownToOps(
     case 'CARRIER_GAVE_UP':
       return true;
     case 'CARRIER_SILENT':
+    case 'DRIVER_AT_PICKUP_SILENT':
     case 'PINNED_DRIVER_SILENT':
       return why === 'FELL_SILENT';
     case 'PINNED_DRIVER_STANDS_STILL':

@@ -1,4 +1,5 @@
 import type { paths } from '@driver-service/api-client';
+import { isDetectedLoss } from '../../domain/driver/loss';
 import { handoverPointsOf, stateEvent } from './driverSocket';
 import { type Api, done, iso, open, outcome, type Transport } from './requests';
 import type {
@@ -46,6 +47,7 @@ function viewOf(body: StateBody): DriverView {
   const { offers, deliveryIds } = stateEvent(body);
   return {
     availability: body.availability.availability,
+    wasLost: isDetectedLoss(body.availability.reason ?? ''),
     offers,
     deliveryIds,
     handoverPoints: handoverPointsOf(body),

@@ -38,6 +38,8 @@ export type OfferView = {
  */
 export type DriverView = {
   availability: Availability;
+  /** The service took the driver off duty, because they were lost. */
+  wasLost?: boolean;
   offers: OfferView[];
   deliveryIds: string[];
   handoverPoints?: ReadonlyMap<string, Point>;

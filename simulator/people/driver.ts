@@ -281,7 +281,8 @@ export class SimulatedDriver {
       const view = await this.unlessAway(this.deps.client.view(), signal);
       if (!view?.ok || this.isGone()) continue;
       for (const { offerId } of view.offers) this.recordOfferState(offerId, 'live', askedAt);
-      if (view.availability === 'OFFLINE' && this.behaviour.vanishing && !this.isOnBreak)
+      const isAskedBack = view.wasLost === true || this.behaviour.vanishing !== undefined;
+      if (view.availability === 'OFFLINE' && isAskedBack && !this.isOnBreak && !this.isAtHome)
         await this.unlessAway(this.deps.client.startShift(null), signal);
       const missed =
         view.offers.filter(({ offerId }) => !this.seenOffers.has(offerId)).length +

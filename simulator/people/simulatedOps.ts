@@ -51,6 +51,7 @@ export function decideCase(view: SupportView): SupportAct {
       return { kind: 'resumeSearch' };
     case 'PINNED_DRIVER_SILENT':
     case 'PINNED_DRIVER_STANDS_STILL':
+    case 'DRIVER_AT_PICKUP_SILENT':
       return carrierId === null ? { kind: 'wait' } : { kind: 'rescue', driverId: carrierId };
     case 'CARRIER_SILENT':
     case 'CARRIER_BROKE_DOWN':

@@ -16,8 +16,9 @@ import { brokenInvariants } from '../support/invariants';
 
 const MINUTE = 60_000;
 const OPS: Actor = { kind: 'ops', id: 'olga' };
-/** About 1,100 m from the pickup. */
+/** About 1,100 m from the pickup: not at a stop, where silence has a longer grace. */
 const AWAY: Point = { lat: PICKUP.lat + 0.01, lng: PICKUP.lng };
+const away = (index: number) => ({ at: { lat: AWAY.lat + 0.005 * index, lng: AWAY.lng } });
 
 let world: DispatchWorld;
 let start: number;
@@ -49,7 +50,7 @@ async function sweepAfter(ms: number): Promise<LostDriversReport> {
 }
 
 /** One fix, so long after the start. */
-async function ping(driverId: string, ms: number, point: Point = PICKUP): Promise<void> {
+async function ping(driverId: string, ms: number, point: Point = AWAY): Promise<void> {
   const at = start + ms;
   await world.map.recordPositions(
     driverId,
@@ -91,17 +92,17 @@ const valueOf = async (
     Object.entries(labels).every(([name, value]) => (each.labels as Record<string, unknown>)[name] === value),
   )?.value;
 
-/** A driver at the pickup has the delivery, and others in the city, if there are any, ping on. */
+/** A driver on the way has the delivery, and others in the city, if there are any, ping on. */
 async function accepted(others = 0): Promise<DeliveryScene> {
   const scene = await DeliveryScene.set(
     world,
-    Array.from({ length: 1 + others }, () => ({})),
+    Array.from({ length: 1 + others }, (_, index) => away(index)),
   );
   await scene.accepted();
   return scene;
 }
 
-async function assignedByHand(at: Point = PICKUP): Promise<DeliveryScene> {
+async function assignedByHand(at: Point = AWAY): Promise<DeliveryScene> {
   const scene = await DeliveryScene.set(world, [{ at }]);
   expect(
     await scene.answer({
@@ -140,12 +141,15 @@ describe('a driver who falls silent', () => {
     await scene.offered(1, sweeper.now);
   });
 
-  it('at the pickup is lost too', async () => {
+  it('at the pickup has ten minutes and keeps the delivery: ops are asked once', async () => {
     const scene = await accepted();
     await scene.steps('arriveAtPickup');
-    expect(await sweepAfter(4 * MINUTE)).toMatchObject({ told: 1 });
+    expect(await sweepAfter(10 * MINUTE - 5_000)).toMatchObject({ told: 0 });
+    expect(await sweepAfter(10 * MINUTE + 5_000)).toMatchObject({ told: 1 });
     await relay();
-    expect(await scene.row()).toMatchObject({ status: 'SEARCHING' });
+    expect(await scene.row()).toMatchObject({ status: 'AT_PICKUP', driverId: scene.driver() });
+    expect(await scene.cases()).toMatchObject([{ reason: 'DRIVER_AT_PICKUP_SILENT', state: 'OPEN' }]);
+    expect(await sweepAfter(11 * MINUTE)).toMatchObject({ silent: 1, told: 0 });
   });
 
   it('with the goods keeps the delivery: ops are asked once', async () => {
@@ -268,7 +272,7 @@ describe('no driver is lost', () => {
   it('pages at the start and at the end of a silence of over 30 % of the city', async () => {
     const scene = await DeliveryScene.set(
       world,
-      Array.from({ length: 10 }, () => ({})),
+      Array.from({ length: 10 }, (_, index) => away(index)),
     );
     await scene.accepted();
     const elsewhere = await accepted();
@@ -318,7 +322,7 @@ describe('no driver is lost', () => {
   it('does not count drivers whose silence ops already know', async () => {
     const scene = await DeliveryScene.set(
       world,
-      Array.from({ length: 7 }, () => ({})),
+      Array.from({ length: 7 }, (_, index) => away(index)),
     );
     for (const index of [5, 6]) {
       const { deliveryId } = await world.addDelivery({ cityId: scene.cityId });

@@ -27,7 +27,12 @@ import {
 } from '../../domain/delivery/status';
 import { canonicalJson } from '../../domain/audit/auditRecord';
 import { decide } from '../../domain/delivery/decide';
-import { type DeliveryEvent, type Inconclusive, type SearchOutcome } from '../../domain/delivery/events';
+import {
+  type DeliveryEvent,
+  type Inconclusive,
+  rowsNamedBy,
+  type SearchOutcome,
+} from '../../domain/delivery/events';
 import type { DispatchFeatures, DispatchLimits } from '../../domain/delivery/decisionContext';
 import { ESCALATION_LIMITS, type EscalatedState, stateAfterDue } from '../../domain/delivery/escalation';
 import { NEW_CLOCK } from '../../domain/delivery/unassignedClock';
@@ -110,19 +115,21 @@ class World {
    */
   read(deliveryId: DeliveryId, event: DeliveryEvent): DeliveryState {
     const named = 'offerId' in event && event.offerId !== null ? this.offers.get(event.offerId) : undefined;
-    const byHand =
-      event.kind === 'assignDriver' || event.kind === 'handOver'
-        ? [...this.offers.values()].filter(
-            (offer) => offer.state === 'LIVE' && offer.driverId === event.driverId,
-          )
-        : [];
+    const { driverIds } = rowsNamedBy(event);
+    const ofNamed = [...this.offers.values()].filter(
+      (offer) => offer.state === 'LIVE' && driverIds.includes(offer.driverId),
+    );
     const offers = [
-      ...new Set([...this.live(deliveryId), ...(named?.deliveryId === deliveryId ? [named] : []), ...byHand]),
+      ...new Set([
+        ...this.live(deliveryId),
+        ...(named?.deliveryId === deliveryId ? [named] : []),
+        ...ofNamed,
+      ]),
     ];
     const locked = [
       ...this.live(deliveryId).map(({ driverId }) => driverId),
       this.active(deliveryId)?.driverId,
-      event.kind === 'assignDriver' || event.kind === 'handOver' ? event.driverId : undefined,
+      ...driverIds,
       ...(event.kind === 'lookForDriver' ? event.search.chosen.map((each) => each.driverId) : []),
     ];
     const drivers = Object.fromEntries(

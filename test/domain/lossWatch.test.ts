@@ -7,6 +7,7 @@ import { CASE_REASONS } from '../../domain/support/supportCase';
 const START = 1_700_000_000_000;
 const MINUTE = 60_000;
 const SILENT = LOSS_LIMITS.silentMs;
+const AT_STOP = LOSS_LIMITS.silentAtStopMs;
 const PICKUP: Point = { lat: 52.37, lng: 4.89 };
 /** This many metres north of the pickup. */
 const away = (meters: number): Point => ({ lat: PICKUP.lat + meters / 111_195, lng: PICKUP.lng });
@@ -19,6 +20,7 @@ const job = (change: Partial<WatchedJob> = {}): WatchedJob => ({
   settledAt: null,
   readyAt: START,
   pickup: PICKUP,
+  dropoff: away(50_000),
   openCase: null,
   progress: { nearestMeters: null, progressAt: START },
   ...change,
@@ -63,12 +65,41 @@ describe('a driver with work', () => {
     });
   });
 
-  it.each(['ASSIGNED', 'AT_PICKUP', 'PICKED_UP', 'AT_DROPOFF', 'RETURNING'] as const)(
-    'is lost for silence while the delivery is %s',
-    (status) => {
-      expect(causes(driver({ jobs: [job({ status })] }), watch(START + SILENT))).toEqual(['FELL_SILENT']);
+  it.each([
+    ['ASSIGNED', SILENT],
+    ['AT_PICKUP', AT_STOP],
+    ['PICKED_UP', SILENT],
+    ['AT_DROPOFF', AT_STOP],
+    ['RETURNING', SILENT],
+  ] as const)('is lost for silence while the delivery is %s, after %s ms', (status, afterMs) => {
+    const at = (now: number): string[] => causes(driver({ jobs: [job({ status })] }), watch(now));
+    expect(at(START + afterMs - 1)).toEqual([]);
+    expect(at(START + afterMs)).toEqual(['FELL_SILENT']);
+  });
+
+  it.each([
+    ['ASSIGNED', away(149), AT_STOP],
+    ['ASSIGNED', away(151), SILENT],
+    ['PICKED_UP', away(49_900), AT_STOP],
+    ['PICKED_UP', away(0), SILENT],
+    ['RETURNING', away(0), AT_STOP],
+  ] as const)(
+    'who was last seen near the next stop counts as at the stop: %s at %j',
+    (status, point, afterMs) => {
+      const place = { point, receivedAt: START };
+      const at = (now: number): string[] => causes(driver({ place, jobs: [job({ status })] }), watch(now));
+      expect(at(START + afterMs - 1)).toEqual([]);
+      expect(at(START + afterMs)).toEqual(['FELL_SILENT']);
     },
   );
+
+  it('has that patience for all jobs while at the stop of one, and never less than elsewhere', () => {
+    const jobs = [job({ status: 'AT_PICKUP' }), job({ assignmentId: 'other' })];
+    expect(causes(driver({ jobs }), watch(START + AT_STOP - 1))).toEqual([]);
+    expect(causes(driver({ jobs }), watch(START + AT_STOP))).toEqual(['FELL_SILENT', 'FELL_SILENT']);
+    const limits = { ...LOSS_LIMITS, silentAtStopMs: 1 };
+    expect(causes(driver({ jobs }), watch(START + SILENT - 1, { limits }))).toEqual([]);
+  });
 
   it('counts silence from the assignment and from the time ingest came up', () => {
     const never = driver({ lastSeenAt: null, place: null, jobs: [job({ startedAt: START + MINUTE })] });
@@ -100,12 +131,15 @@ it('a driver without work is silent, but not lost', () => {
 describe('an open case of the delivery', () => {
   const silent = (openCase: WatchedJob['openCase']): string[] =>
     causes(driver({ jobs: [job({ openCase })] }), watch(START + SILENT));
-  it.each(['CARRIER_SILENT', 'PINNED_DRIVER_SILENT', 'CARRIER_BROKE_DOWN', 'CARRIER_GAVE_UP'] as const)(
-    'about %s is not reported again',
-    (reason) => {
-      expect(silent(caseOf(reason))).toEqual([]);
-    },
-  );
+  it.each([
+    'CARRIER_SILENT',
+    'PINNED_DRIVER_SILENT',
+    'DRIVER_AT_PICKUP_SILENT',
+    'CARRIER_BROKE_DOWN',
+    'CARRIER_GAVE_UP',
+  ] as const)('about %s is not reported again', (reason) => {
+    expect(silent(caseOf(reason))).toEqual([]);
+  });
 
   it.each(['UNASSIGNED', 'PINNED_DRIVER_STANDS_STILL', 'REASSIGNMENT_OFF', 'PINNED_DRIVER_LOST'] as const)(
     'about %s does not suppress silence',

@@ -68,7 +68,7 @@ describe('the ops action on a case', () => {
     expect(decideCase({ ...VIEW, open: { ...OPEN, reason } })).toEqual({ kind: 'resumeSearch' });
   });
 
-  test.each(['PINNED_DRIVER_SILENT', 'PINNED_DRIVER_STANDS_STILL'] as const)(
+  test.each(['PINNED_DRIVER_SILENT', 'PINNED_DRIVER_STANDS_STILL', 'DRIVER_AT_PICKUP_SILENT'] as const)(
     '%s: the delivery is taken from the driver',
     (reason) => {
       expect(

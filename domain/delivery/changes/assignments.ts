@@ -2,6 +2,7 @@
 
 import { driverRoom } from '../../notices/message';
 import { type AssignmentFacts, type AssignmentState, type DeliveryFacts } from '../deliveryState';
+import { isDetectedLoss } from '../../driver/loss';
 import { stopClock } from '../unassignedClock';
 import { type ChangeSet, iso } from './changeSet';
 import { announceRoom, changeAvailability, countAssignment } from './drivers';
@@ -83,7 +84,8 @@ export function beginAssignment(
 }
 
 /**
- * Ends an assignment. Its driver starts what is pending, or becomes free.
+ * Ends an assignment. Its driver starts what is pending, or becomes free. A driver who was detected as lost goes
+ * OFFLINE, until they act.
  * @param why kept with the assignment, and shown to the driver with the event
  * @param event the event for the driver's app; null = none
  */
@@ -97,7 +99,8 @@ export function endAssignment(
   const { driverId } = assignment;
   changes.putAssignment({ ...assignment, state, endedAt: changes.now, endReason: why });
   countAssignment(changes, driverId, -1);
-  if (!changeAvailability(changes, driverId, { kind: 'workEnds' })) announceRoom(changes, driverId);
+  const ending = isDetectedLoss(why) ? ({ kind: 'lost', why } as const) : ({ kind: 'workEnds' } as const);
+  if (!changeAvailability(changes, driverId, ending)) announceRoom(changes, driverId);
   if (event === null) return;
   const { deliveryId } = changes.delivery;
   const body = { deliveryId, driverId, reason: why, at: iso(changes.now) };

@@ -110,6 +110,8 @@ function caseTitle(reason: CaseReason, level: number): string {
       return 'Support queue: the driver who was assigned by hand is silent';
     case 'PINNED_DRIVER_STANDS_STILL':
       return 'Support queue: the driver who was assigned by hand makes no progress to the pickup';
+    case 'DRIVER_AT_PICKUP_SILENT':
+      return 'Support queue: the driver is silent at the pickup';
     case 'CARRIER_SILENT':
       return 'Support queue: the driver who has the goods is silent';
     case 'CARRIER_BROKE_DOWN':

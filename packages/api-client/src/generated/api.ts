@@ -6673,7 +6673,7 @@ export interface paths {
                     state?: "OPEN" | "ACKNOWLEDGED" | "RESOLVED" | "UNRESOLVED";
                     /** @description The lowest level to list */
                     level?: "0" | "1" | "2" | "3";
-                    reason?: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP";
+                    reason?: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP";
                     cityId?: string;
                     zoneId?: string;
                     deliveryId?: string;
@@ -8228,6 +8228,11 @@ export interface components {
         } | {
             /** @enum {string} */
             kind: "OFFLINE";
+            /**
+             * @description The driver was lost, and goes offline unless they do something; absent: they asked for it
+             * @enum {string}
+             */
+            reason?: "FELL_SILENT" | "NO_PROGRESS";
         } | null;
         NewDriver: {
             /**
@@ -8714,7 +8719,7 @@ export interface components {
             /** @enum {string} */
             state: "OPEN" | "ACKNOWLEDGED" | "RESOLVED";
             /** @enum {string} */
-            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP";
+            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP";
             /**
              * Format: uuid
              * @description The driver that the case is about

@@ -54,6 +54,11 @@ export interface components {
         } | {
             /** @enum {string} */
             kind: "OFFLINE";
+            /**
+             * @description The driver was lost, and goes offline unless they do something; absent: they asked for it
+             * @enum {string}
+             */
+            reason?: "FELL_SILENT" | "NO_PROGRESS";
         } | null;
         /** @description The delivery as shown to the driver */
         OfferPayload: {
@@ -248,7 +253,7 @@ export interface components {
             /** @enum {string} */
             state: "OPEN" | "ACKNOWLEDGED" | "RESOLVED";
             /** @enum {string} */
-            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP";
+            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP";
             /** Format: uuid */
             driverId: string | null;
             /** @enum {string|null} */

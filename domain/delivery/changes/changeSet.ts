@@ -77,8 +77,10 @@ export class ChangeSet {
     return this.state.delivery;
   }
 
+  /** An offer of this delivery. The state also holds offers of other deliveries to the drivers that it names. */
   offer(offerId: string): OfferFacts | undefined {
-    return this.state.offers.find((offer) => offer.offerId === offerId);
+    const { deliveryId } = this.delivery;
+    return this.state.offers.find((offer) => offer.offerId === offerId && offer.deliveryId === deliveryId);
   }
 
   /** The delivery's own live offers. */

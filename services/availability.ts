@@ -58,8 +58,11 @@ export type AvailabilityAnswer =
   | { outcome: 'refused'; code: AvailabilityRefusal; detail: string }
   | { outcome: 'done'; changed: boolean; state: AvailabilityState };
 
-/** A timed state and the instant (epoch ms) at which it ends. */
-export type TimedEnd = { state: Availability; until: number };
+/**
+ * A timed state and the instant (epoch ms) at which it ends. `dueAt` is that instant by Temporal's clock;
+ * absent: both clocks agree.
+ */
+export type TimedEnd = { state: Availability; until: number; dueAt?: number };
 
 export type AvailabilityService = {
   /**

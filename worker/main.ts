@@ -15,6 +15,7 @@ import { auditLagMs, lastFinishedCheck } from '../adapters/postgres/auditChains'
 import { connectPostgres } from '../adapters/postgres/database';
 import { outboxBacklog } from '../adapters/postgres/outbox';
 import { readLatestHealth } from '../adapters/postgres/zoneHealthRows';
+import { createTemporalClock, requireTemporalTime } from '../adapters/temporal/temporalClock';
 import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
 import { FOLLOWING_PRIMARY } from '../adapters/redis/primary';
 import { dataConverterOf } from '../adapters/temporal/payloadCodec';
@@ -22,7 +23,7 @@ import { PositionArchive } from '../adapters/redis/positionArchive';
 import { composeRelayedServices, startFeatures } from '../services/compose';
 import { readSettings, startFailure } from '../settings';
 import { readTemporalSettings } from '../settings/temporal';
-import { ATTEMPT_MS, TASK_QUEUE, type TimedAvailabilityInput } from '../workflows/contract';
+import { ATTEMPT_MS, TASK_QUEUE } from '../workflows/contract';
 import { beginAttempt } from './attempts';
 import { observeAudit } from './auditMetrics';
 import { BUNDLE_PATH, deploymentOf } from './deployment';
@@ -31,6 +32,7 @@ import { observeOutbox } from './metrics';
 import { ensureSchedules } from './schedules';
 import { createSweeps } from './sweeps';
 import { installTemporalLog } from './temporalLog';
+import { endingByOurClock, observeTemporalClock, readingTemporalTime, temporalSkewAt } from './temporalTime';
 import { whenTemporalAnswers } from './whenTemporalAnswers';
 import { observeZones } from './zoneMetrics';
 
@@ -71,6 +73,7 @@ async function main(): Promise<void> {
     clock,
     log,
   });
+  const temporalClock = createTemporalClock(clock, () => performance.now());
   const running: { worker?: Worker } = {};
   const health = await startHealthServer({
     host: settings.worker.healthHost,
@@ -83,6 +86,7 @@ async function main(): Promise<void> {
         if (running.worker?.getState() !== 'RUNNING')
           throw new Error(`the worker is ${running.worker?.getState() ?? 'waiting for it'}`);
       },
+      temporalClock: () => requireTemporalTime(temporalClock),
     },
   });
   const connection = await whenTemporalAnswers(
@@ -135,6 +139,7 @@ async function main(): Promise<void> {
       taskQueue: TASK_QUEUE,
       workflowBundle: { codePath: BUNDLE_PATH },
       ...deploymentOf(settings.worker, log),
+      interceptors: { activity: [readingTemporalTime(temporalClock)] },
       activities: {
         ...createDeliveryActivities({
           store,
@@ -147,8 +152,12 @@ async function main(): Promise<void> {
           timeScale: settings.timeScale,
           notifyRelay,
           beginAttempt,
+          temporalSkewAt: temporalSkewAt(temporalClock),
         }),
-        endTimedState: (end: TimedAvailabilityInput) => availability.endTimedState(end),
+        endTimedState: endingByOurClock((end) => availability.endTimedState(end), {
+          skewMs: () => temporalClock.skewMs(),
+          clock,
+        }),
         ...sweeps,
       },
       maxCachedWorkflows: settings.worker.maxCachedWorkflows,
@@ -175,6 +184,7 @@ async function main(): Promise<void> {
   });
   observeOutbox(() => outboxBacklog(db), log);
   observeZones(() => readLatestHealth(db, clock() - ZONES_SHOWN_MS), log);
+  observeTemporalClock(temporalClock);
   observeAudit(
     {
       lastCheck: () => lastFinishedCheck(db),

@@ -36,10 +36,11 @@ export async function timedAvailability({
     const due: TimedEnd = next;
     changed = false;
     setCurrentDetails(`${wordsOf(due)} at ${new Date(due.until).toISOString()}`);
-    const waitMs = Math.max(due.until, notBefore) - Date.now();
+    const waitMs = Math.max(due.dueAt ?? due.until, notBefore) - Date.now();
     if (waitMs > 0 && (await condition(() => changed, waitMs, { summary: wordsOf(due) }))) continue;
     next = null;
-    const left = await database.endTimedState({ driverId, correlationId: trace, ...due });
+    const { state, until } = due;
+    const left = await database.endTimedState({ driverId, correlationId: trace, state, until });
     notBefore = Date.now() + MIN_WAIT_MS;
     next = earlier(next, left);
   }

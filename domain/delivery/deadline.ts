@@ -84,6 +84,22 @@ export function snapshotOf(
   };
 }
 
+/**
+ * The snapshot by a clock that is `aheadMs` ahead: a workflow waits by Temporal's clock, and the rows bear ours.
+ */
+export function byClockAhead(snapshot: DeliverySnapshot, aheadMs: number): DeliverySnapshot {
+  if (aheadMs === 0) return snapshot;
+  const shifted = <T extends number | null>(instant: T): T | number =>
+    instant === null ? instant : instant + aheadMs;
+  return {
+    ...snapshot,
+    offers: snapshot.offers.map((offer) => ({ ...offer, expiresAt: offer.expiresAt + aheadMs })),
+    searchAgainAt: shifted(snapshot.searchAgainAt),
+    giveUpAt: shifted(snapshot.giveUpAt),
+    escalation: snapshot.escalation && { ...snapshot.escalation, at: snapshot.escalation.at + aheadMs },
+  };
+}
+
 /** The next event without an outside action; undefined = none, for example while a driver carries the goods. */
 export function nextDeadline(snapshot: DeliverySnapshot): Deadline | undefined {
   if (snapshot.closed) return undefined;

@@ -1,4 +1,4 @@
-import { snapshotOf, type DeliverySnapshot } from '../../domain/delivery/deadline';
+import { byClockAhead, snapshotOf, type DeliverySnapshot } from '../../domain/delivery/deadline';
 import { decide } from '../../domain/delivery/decide';
 import {
   type DecisionContext,
@@ -43,6 +43,11 @@ export type DeliveryDeps = RowDeps &
      * is in progress and other events may have come. Absent: attempts are never given up.
      */
     beginAttempt?: () => () => boolean;
+    /**
+     * How far Temporal's clock is ahead of ours, in ms, at the start of an attempt with the workflow's time
+     * `at`; 0 where both agree. Absent: they agree (ADR 35).
+     */
+    temporalSkewAt?: (at: number) => number;
   };
 
 /**
@@ -54,9 +59,10 @@ export async function handleEvent(
   deps: DeliveryDeps,
   { deliveryId, correlationId, at, event }: EventInput,
 ): Promise<EventResult> {
-  // The workflow's time may be ahead (time skipping, clock skew) or behind (a repeat after an outage): the
-  // later one is now.
-  const now = Math.max(at, deps.clock());
+  const aheadMs = deps.temporalSkewAt?.(at) ?? 0;
+  const atHere = at - aheadMs;
+  // The workflow's time may be ahead (time skipping) or behind (a repeat after an outage): the later one is now.
+  const now = Math.max(atHere, deps.clock());
   const stop = eventSeconds.startTimer({ event: event.kind });
   const isGivenUp = deps.beginAttempt?.() ?? (() => false);
   const search = event.kind === 'lookForDriver' ? await searchDrivers(deps, deliveryId, now) : null;
@@ -76,7 +82,7 @@ export async function handleEvent(
   if (before) observeReassignment(before, decision.next, now);
   if (decision.messages.length > 0) deps.notifyRelay(decision.messages);
   const known = snapshotOf(decision.next, deps.limits, featuresOf(deps, decision.next).escalation);
-  return { known: dueBy(known, { now, at }), answer: decision.answer };
+  return { known: byClockAhead(dueBy(known, { now, at: atHere }), aheadMs), answer: decision.answer };
 }
 
 /**

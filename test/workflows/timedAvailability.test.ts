@@ -5,8 +5,10 @@ import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import type { AvailabilityService, TimedEnd } from '../../services/availability';
 import type { Dispatcher } from '../../services/ports';
 import { availabilityWorkflowId, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
+import { endingByOurClock } from '../../worker/temporalTime';
 import { requiredVariable } from '../support/database';
 import { createDriverWorld, type DriverWorld, MINUTE } from '../support/driverWorld';
+import { eventually } from '../support/eventually';
 import { workflowsUnderTest } from '../support/workflowsUnderTest';
 
 const correlationId = 'test';
@@ -17,7 +19,11 @@ let dispatcher: Dispatcher;
 let stopWorker: () => Promise<void>;
 /** The requested ends, in order, and a way to make the next ones fail. */
 const asked: (TimedEnd & { driverId: string })[] = [];
+/** The next ends that the answers gave. */
+const answered: (TimedEnd | null)[] = [];
 let failures = 0;
+/** How far Temporal's clock is ahead of the world's. */
+let skewMs = 0;
 
 beforeAll(async () => {
   world = await createDriverWorld();
@@ -28,8 +34,14 @@ beforeAll(async () => {
   const endTimedState: AvailabilityService['endTimedState'] = async (end) => {
     if (failures-- > 0) throw new Error('the database is away');
     asked.push({ driverId: end.driverId, state: end.state, until: end.until });
-    return world.availability.endTimedState(end);
+    const next = await endTimedByTemporal(end);
+    answered.push(next);
+    return next;
   };
+  const endTimedByTemporal = endingByOurClock((end) => world.availability.endTimedState(end), {
+    skewMs: () => skewMs,
+    clock: () => world.time.now,
+  });
   const worker = await Worker.create({
     ...workflowsUnderTest(),
     connection: env.nativeConnection,
@@ -50,7 +62,9 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   asked.length = 0;
+  answered.length = 0;
   failures = 0;
+  skewMs = 0;
   world.time.now = await env.currentTimeMs();
   await world.takeMessages();
 });
@@ -152,6 +166,19 @@ describe('a timed state', () => {
     const again = await rest(driverId, 'breakStart', 5);
     await handleOf(driverId).result();
     expect(asked.at(-1)).toEqual(again);
+  });
+
+  test('ends by our clock, without a spin, while Temporal’s clock is minutes ahead', async () => {
+    const driverId = await world.addDriver();
+    skewMs = 10 * MINUTE;
+    world.time.now = (await env.currentTimeMs()) - skewMs;
+    await world.ping(driverId);
+    const timer = await rest(driverId, 'breakStart', 5);
+    await eventually('the answer before the end by our clock', async () => answered.length > 0);
+    world.time.now = timer.until;
+    await handleOf(driverId).result();
+    expect(asked).toEqual([timer, timer]);
+    expect(await env.currentTimeMs()).toBeGreaterThanOrEqual(timer.until + skewMs);
   });
 
   test('ends late rather than never while the database is unavailable', async () => {

@@ -26,7 +26,7 @@ type CalledServices = Pick<
 /** The dependencies of the API. `main.ts` and the tests provide them; routes build no clients. */
 export type ApiDeps = CalledServices & {
   driverStates: Pick<DriverStates, 'read' | 'offerSeen'>;
-  settings: Pick<ApiSettings, 'api' | 'rateLimits'>;
+  settings: Pick<ApiSettings, 'api' | 'rateLimits' | 'orders'>;
   log: Logger;
   clock: Clock;
   newId: NewId;

@@ -13,6 +13,10 @@ import {
   wayTimes,
 } from '../domain/orders/orderTimes';
 import { type Zone, zoneOf } from '../domain/zones/zones';
+import { countryOf } from '../domain/orders/country';
+import { differingFields, type TakenOrder } from '../domain/orders/fingerprint';
+import { areaOfCity, type OrderRefusal, payRefusal, placesRefusal } from '../domain/orders/orderRules';
+import { e164Of } from '../domain/orders/phone';
 import { type NotifyRelay, type NewId } from './ports';
 
 /** One stop of an order. */
@@ -20,6 +24,7 @@ export type OrderStop = {
   address: string;
   point: Point;
   contactName: string | null;
+  /** As it was given. */
   contactPhone: string | null;
   notes: string | null;
 };
@@ -45,27 +50,42 @@ export type Order = {
   by: Actor;
 };
 
+/** What tells a retry from another order under the same key. ADR 36. */
+export type OrderFingerprint = {
+  /** Of what the shop sent, with its version: `2:<hex>`. */
+  fingerprint: string;
+  /** As releases up to 2.1.0 made it; they may still run beside this one. */
+  requestHash: string;
+  /** The fields that the shop sent. */
+  fields: readonly string[];
+};
+
 /** `again`: a repeat of an accepted order with the same body. */
 export type Taken =
   | { taken: 'new' | 'again'; deliveryId: string }
+  | OrderRefusal
+  | { refused: 'IDEMPOTENCY_CONFLICT'; detail: string; fields: readonly string[] }
+  | { refused: 'TIME_NOT_POSSIBLE'; detail: string; times: readonly ImpossibleTime[] }
   | {
-      refused:
-        | 'IDEMPOTENCY_CONFLICT'
-        | 'UNKNOWN_CITY'
-        | 'UNKNOWN_MERCHANT'
-        | 'WRONG_CURRENCY'
-        | 'TIME_NOT_POSSIBLE'
-        | 'TOO_MANY_OPEN_DELIVERIES';
+      refused: 'UNKNOWN_CITY' | 'UNKNOWN_MERCHANT' | 'WRONG_CURRENCY' | 'TOO_MANY_OPEN_DELIVERIES';
       detail: string;
-      /** The fields that are refused, where it is about fields. */
-      errors?: readonly { path: string; message: string }[];
     };
 
-export type OrderCity = { currency: string; zones: readonly Zone[] };
+export type OrderCity = {
+  currency: string;
+  zones: readonly Zone[];
+  center: Point;
+  serviceRadiusMeters: number | null;
+  country: string | null;
+  timezone: string;
+};
+
+/** An order that was taken before. `fingerprint` null = by a release up to 2.1.0. */
+export type KnownOrder = { deliveryId: string; requestHash: string; fingerprint: string | null };
 
 /** The rows needed to accept an order; null for a missing row. */
 export type OrderContext = {
-  known: { deliveryId: string; requestHash: string } | null;
+  known: KnownOrder | null;
   city: OrderCity | null;
   merchantExists: boolean;
   /** Open deliveries of the merchant, counted up to the quota. */
@@ -75,10 +95,15 @@ export type OrderContext = {
 /** `keyTaken`: an order has the merchant's key already. `quotaReached`: only with a quota. */
 export type Inserted = 'inserted' | 'keyTaken' | 'quotaReached';
 
+/** A stop with the number that can be called, in E.164; null = none was found in what was given. */
+export type NewStop = OrderStop & { contactPhoneE164: string | null };
+
 /** A new delivery. */
-export type NewDelivery = Omit<Order, 'readyAt' | 'payCents' | 'currency' | 'by'> & {
+export type NewDelivery = Omit<Order, 'pickup' | 'dropoff' | 'readyAt' | 'payCents' | 'currency' | 'by'> & {
   deliveryId: string;
-  requestHash: string;
+  request: OrderFingerprint;
+  pickup: NewStop;
+  dropoff: NewStop;
   correlationId: string;
   zoneId: string | null;
   readyAt: number;
@@ -111,6 +136,8 @@ export interface OrderStore {
     messages: readonly Message[],
     quota: number | null,
   ): Promise<Inserted>;
+  /** An order as it was taken, and the fields that were changed since. */
+  taken(deliveryId: string): Promise<(TakenOrder & { changedSince: readonly string[] }) | null>;
 }
 
 export type OrderDeps = {
@@ -127,35 +154,37 @@ export type OrderDeps = {
 
 export type Orders = {
   /**
-   * Accepts an order. The row is the commitment, so this works while Temporal is down. `requestHash`
+   * Accepts an order. The row is the commitment, so this works while Temporal is down. `request`
    * distinguishes a retry from another order with the same key (docs/behaviour.md#deliveries). `now` is epoch
    * ms.
    */
-  takeOrder(order: Order, requestHash: string, correlationId: string, now: number): Promise<Taken>;
+  takeOrder(order: Order, request: OrderFingerprint, correlationId: string, now: number): Promise<Taken>;
 };
 
 export function createOrders(deps: OrderDeps): Orders {
   return {
-    takeOrder: async (order, requestHash, correlationId, now) => {
+    takeOrder: async (order, request, correlationId, now) => {
       const { limits, store } = deps;
       const { known, city, merchantExists, openDeliveries } = await store.context(
         order,
         limits.openDeliveriesMax,
       );
-      if (known) return takenBefore(known, order, requestHash);
+      if (known) return takenBefore(deps, known, order, request);
       if (!city) return { refused: 'UNKNOWN_CITY', detail: `there is no city ${order.cityId}` };
       if (order.currency !== null && order.currency !== city.currency)
         return { refused: 'WRONG_CURRENCY', detail: `the currency of ${order.cityId} is ${city.currency}` };
       if (!merchantExists)
         return { refused: 'UNKNOWN_MERCHANT', detail: `there is no merchant ${order.merchantId}` };
+      const refusal = refusalOf(deps, order, city);
+      if (refusal) return refusal;
       const impossible = impossibleTimes(order, now, limits.horizonMs);
       if (impossible.length > 0) return timeRefusal(impossible);
       if (openDeliveries >= limits.openDeliveriesMax) return quotaRefusal(order, limits);
-      const delivery = newDelivery(deps, order, city, { requestHash, correlationId, now });
+      const delivery = newDelivery(deps, order, city, { request, correlationId, now });
       const messages = messagesOf(delivery);
       const quota = isNearQuota(openDeliveries, limits) ? limits.openDeliveriesMax : null;
       const inserted = await store.insert(delivery, entryOf(delivery, order.by), messages, quota);
-      if (inserted !== 'inserted') return takenMeanwhile(deps, order, { requestHash, inserted });
+      if (inserted !== 'inserted') return takenMeanwhile(deps, order, { request, inserted });
       deps.notifyRelay(messages);
       return { taken: 'new', deliveryId: delivery.deliveryId };
     },
@@ -166,7 +195,7 @@ function timeRefusal(impossible: readonly ImpossibleTime[]): Taken {
   return {
     refused: 'TIME_NOT_POSSIBLE',
     detail: impossible.map(({ field, rule }) => `${field} ${rule}`).join('; '),
-    errors: impossible.map(({ field, rule }) => ({ path: field, message: rule })),
+    times: impossible,
   };
 }
 
@@ -185,35 +214,56 @@ function isNearQuota(openDeliveries: number, { openDeliveriesMax }: OrderLimits)
   return openDeliveries >= openDeliveriesMax - CONCURRENT_ORDERS;
 }
 
-function takenBefore(
-  { deliveryId, requestHash: before }: NonNullable<OrderContext['known']>,
-  { sellerOrderId }: Order,
-  requestHash: string,
-): Taken {
-  if (before === requestHash) return { taken: 'again', deliveryId };
+function refusalOf({ limits }: OrderDeps, order: Order, city: OrderCity): OrderRefusal | null {
+  const { pickup, dropoff, payCents, by } = order;
+  const places = [
+    { name: 'pickup', point: pickup.point },
+    { name: 'dropoff', point: dropoff.point },
+  ];
+  return placesRefusal(places, areaOfCity(city, limits)) ?? payRefusal(payCents, by, limits);
+}
+
+async function takenBefore(
+  { store }: OrderDeps,
+  { deliveryId, requestHash, fingerprint }: KnownOrder,
+  order: Order,
+  request: OrderFingerprint,
+): Promise<Taken> {
+  const isSame =
+    fingerprint === null ? requestHash === request.requestHash : fingerprint === request.fingerprint;
+  if (isSame) return { taken: 'again', deliveryId };
+  const taken = await store.taken(deliveryId);
+  const fields = taken ? differingFields(taken, order, taken.changedSince) : [];
+  const named = fields.length === 0 ? '' : `: ${fields.join(', ')}`;
   return {
     refused: 'IDEMPOTENCY_CONFLICT',
-    detail: `the order ${sellerOrderId} was taken before with another body`,
+    detail: `the order ${order.sellerOrderId} was taken before with another body${named}`,
+    fields,
   };
 }
 
 /** Of two concurrent first attempts one writes, and the other reads what it wrote. */
 async function takenMeanwhile(
-  { store, limits }: OrderDeps,
+  deps: OrderDeps,
   order: Order,
-  { requestHash, inserted }: { requestHash: string; inserted: Exclude<Inserted, 'inserted'> },
+  { request, inserted }: { request: OrderFingerprint; inserted: Exclude<Inserted, 'inserted'> },
 ): Promise<Taken> {
-  const { known } = await store.context(order, 0);
-  if (known) return takenBefore(known, order, requestHash);
-  if (inserted === 'quotaReached') return quotaRefusal(order, limits);
+  const { known } = await deps.store.context(order, 0);
+  if (known) return takenBefore(deps, known, order, request);
+  if (inserted === 'quotaReached') return quotaRefusal(order, deps.limits);
   throw new Error('an order conflicted on its key, but no order with that key exists');
+}
+
+/** The contact's number as it was given, and beside it the form that can be called. */
+function withE164(stop: OrderStop, city: OrderCity): NewStop {
+  return { ...stop, contactPhoneE164: e164Of(stop.contactPhone, countryOf(city)) };
 }
 
 function newDelivery(
   { newId, searchLeadMs, travel, timeScale }: OrderDeps,
   order: Order,
   city: OrderCity,
-  { requestHash, correlationId, now }: { requestHash: string; correlationId: string; now: number },
+  { request, correlationId, now }: { request: OrderFingerprint; correlationId: string; now: number },
 ): NewDelivery {
   const { merchantId, sellerOrderId, cityId, pickup, dropoff, windowFrom, windowTo, parcelSize, feeCents } =
     order;
@@ -227,13 +277,13 @@ function newDelivery(
     merchantId,
     sellerOrderId,
     cityId,
-    pickup,
-    dropoff,
+    pickup: withE164(pickup, city),
+    dropoff: withE164(dropoff, city),
     windowFrom,
     windowTo,
     parcelSize,
     feeCents,
-    requestHash,
+    request,
     correlationId,
     readyAt,
     deliveryId: newId(),

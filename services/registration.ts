@@ -2,11 +2,15 @@ import { type Actor } from '../domain/delivery/status';
 import { type Entry } from '../domain/delivery/deliveryState';
 import { type VehicleKind } from '../domain/driver/vehicles';
 
+import { type CityPlace, countryOf } from '../domain/orders/country';
+import { e164Of } from '../domain/orders/phone';
+
 /** A driver as registered by ops. */
 export type NewDriver = {
   driverId: string;
   cityId: string;
   name: string;
+  /** As it was given. */
   phone: string | null;
   vehicleKind: VehicleKind;
   /** The offer version of the driver's app; null or 1 = v1. */
@@ -17,12 +21,19 @@ export type NewDriver = {
 
 /** The store of drivers. */
 export interface DriverRegistry {
-  cityExists(cityId: string): Promise<boolean>;
+  /** Null for an unknown city. */
+  city(cityId: string): Promise<CityPlace | null>;
   /**
-   * Writes driver, vehicle and audit entry in one transaction, or nothing if the id is taken.
+   * Writes driver, vehicle and audit entry in one transaction, or nothing if the id is taken. `phoneE164` is
+   * the phone number that can be called.
    * @returns whether it wrote
    */
-  insert(driver: NewDriver, entry: Entry, at: number, correlationId: string): Promise<boolean>;
+  insert(
+    driver: NewDriver & { phoneE164: string | null },
+    entry: Entry,
+    at: number,
+    correlationId: string,
+  ): Promise<boolean>;
   /** Whether a driver with exactly these fields is registered. */
   has(driver: NewDriver): Promise<boolean>;
 }
@@ -43,8 +54,10 @@ export type Registration = {
 export function createRegistration(registry: DriverRegistry): Registration {
   return {
     register: async (driver, by, correlationId, now) => {
-      if (!(await registry.cityExists(driver.cityId))) return 'unknownCity';
-      if (await registry.insert(driver, entryOf(driver, by), now, correlationId)) return 'new';
+      const city = await registry.city(driver.cityId);
+      if (!city) return 'unknownCity';
+      const callable = { ...driver, phoneE164: e164Of(driver.phone, countryOf(city)) };
+      if (await registry.insert(callable, entryOf(driver, by), now, correlationId)) return 'new';
       return (await registry.has(driver)) ? 'again' : 'idTaken';
     },
   };

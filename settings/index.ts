@@ -213,6 +213,8 @@ function servicePart(read: Read): Settings {
     orders: {
       horizonMs: scaledMs(read(SERVICE.orderHorizonDays) * DAY_MS, timeScale),
       openDeliveriesMax: read(SERVICE.merchantOpenDeliveriesMax),
+      serviceRadiusMeters: read(SERVICE.serviceRadiusMeters),
+      payMaxCents: read(SERVICE.payMaxCents),
     },
     searchMaxMs: minutes(read(SERVICE.searchMaxMinutes)),
     search: searchPart(read, seconds),

@@ -75,6 +75,18 @@ export const SERVICE_VARIABLES = {
     { min: 1, max: 3_600 },
     'alias of OFFER_EXPIRATION_SECONDS',
   ),
+  serviceRadiusMeters: whole(
+    'SERVICE_RADIUS_METERS',
+    60_000,
+    { min: 1_000, max: 1_000_000 },
+    'how far from the centre of its city a stop may be, where the city sets nothing',
+  ),
+  payMaxCents: whole(
+    'PAY_MAX_CENTS',
+    100_000,
+    { min: 1_000, max: 100_000_000 },
+    'the most that a driver may get for one delivery, with the bonus',
+  ),
   searchLeadMinutes: whole(
     'SEARCH_LEAD_MINUTES',
     10,

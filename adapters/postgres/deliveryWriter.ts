@@ -164,8 +164,8 @@ const CHANGES = `
       availability_version = drivers.availability_version + 1, audit_hash = new.audit_hash,
       idle_since = CASE WHEN new.availability <> 'AVAILABLE' THEN NULL
         WHEN drivers.availability = 'AVAILABLE' THEN drivers.idle_since ELSE new.idle_since END,
-      earned_today_cents = new.earned_today_cents + CASE WHEN drivers.earned_on = new.earned_on
-        THEN drivers.earned_today_cents ELSE 0 END,
+      earned_today_cents = least(2147483647, new.earned_today_cents::bigint + CASE
+        WHEN drivers.earned_on = new.earned_on THEN drivers.earned_today_cents ELSE 0 END)::int,
       earned_on = new.earned_on, lapses_in_row = new.lapses_in_row
     FROM ${recordset('drivers', 'drivers')} AS new WHERE drivers.id = new.id
   ), new_o AS (

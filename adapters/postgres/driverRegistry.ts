@@ -1,12 +1,12 @@
 import { v7 as newId } from 'uuid';
-import { type DriverRegistry, type NewDriver } from '../../services/registration';
+import { type DriverRegistry } from '../../services/registration';
 import { chainEntries, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
 import { type Database } from './database';
 
 /** Registers drivers in PostgreSQL. */
 export function createDriverRegistry(db: Database): DriverRegistry {
   return {
-    cityExists: async (id) => (await db.city.count({ where: { id } })) === 1,
+    city: (id) => db.city.findUnique({ where: { id }, select: { country: true, timezone: true } }),
     insert: async (driver, entry, at, correlationId) => {
       const { cityId, driverId } = driver;
       const subject = {
@@ -33,8 +33,10 @@ export function createDriverRegistry(db: Database): DriverRegistry {
   };
 }
 
+type CallableDriver = Parameters<DriverRegistry['insert']>[0];
+
 function driverRow(
-  { driverId, cityId, name, phone, vehicleKind, offerVersion, capacity }: NewDriver,
+  { driverId, cityId, name, phone, phoneE164, vehicleKind, offerVersion, capacity }: CallableDriver,
   createdAt: string,
   auditHash: Uint8Array | null,
 ): object {
@@ -43,6 +45,7 @@ function driverRow(
     city_id: cityId,
     name,
     phone,
+    phone_e164: phoneE164,
     vehicle_kind: vehicleKind,
     offer_version: offerVersion,
     capacity,
@@ -54,9 +57,9 @@ function driverRow(
 // One statement: one transaction and one round trip.
 const INSERT = `
   WITH d AS (
-    INSERT INTO drivers (id, city_id, name, phone, vehicle_kind, offer_version, capacity, created_at,
-      audit_hash)
-    SELECT id, city_id, name, phone, vehicle_kind, offer_version, capacity, created_at, audit_hash
+    INSERT INTO drivers (id, city_id, name, phone, phone_e164, vehicle_kind, offer_version, capacity,
+      created_at, audit_hash)
+    SELECT id, city_id, name, phone, phone_e164, vehicle_kind, offer_version, capacity, created_at, audit_hash
       FROM jsonb_populate_recordset(null::drivers, $1::jsonb)
     ON CONFLICT (id) DO NOTHING
     RETURNING id

@@ -39,7 +39,8 @@ export async function readCarried(tx: Tx, driverId: string): Promise<DriverState
           jsonb_build_object('lat', a.meeting_lat, 'lng', a.meeting_lng)) END AS meeting,
       (SELECT jsonb_agg(jsonb_build_object('kind', s.kind, 'address', s.address, 'point',
         jsonb_build_object('lat', s.lat, 'lng', s.lng),
-         'contactName', s.contact_name, 'contactPhone', s.contact_phone, 'notes', s.notes)
+         'contactName', s.contact_name, 'contactPhone', s.contact_phone,
+         'contactPhoneE164', s.contact_phone_e164, 'notes', s.notes)
            ORDER BY s.kind DESC) FROM stops s WHERE s.delivery_id = d.id) AS stops
     FROM assignments a JOIN deliveries d ON d.id = a.delivery_id
     WHERE a.driver_id = ${driverId}::uuid AND a.state = 'ACTIVE' ORDER BY a.started_at, a.id`;

@@ -5,17 +5,20 @@ import { type ZoneArea } from '../../domain/zones/zones';
 import {
   type Inserted,
   type NewDelivery,
+  type NewStop,
+  type OrderCity,
   type OrderContext,
-  type OrderStop,
   type OrderStore,
 } from '../../services/orders';
 import { type Read } from '../../services/ports';
 import { chainEntries, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
 import { type Database, readerOf, sql } from './database';
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
+import { readTakenOrder } from './takenOrderRow';
 
+type CityRow = Omit<OrderCity, 'zones' | 'center'> & { lat: number; lng: number };
 type ContextRow = Omit<OrderContext, 'city'> & {
-  currency: string | null;
+  city: CityRow | null;
   zones: { id: string; polygon: unknown; priority: number }[] | null;
 };
 
@@ -25,32 +28,21 @@ export function createOrderStore(db: Database): OrderStore {
   return {
     context: async ({ merchantId, sellerOrderId, cityId }, countedTo) => {
       const [row] = await read<ContextRow>(sql`
-        SELECT (SELECT jsonb_build_object('deliveryId', id, 'requestHash', request_hash) FROM deliveries
+        SELECT (SELECT jsonb_build_object('deliveryId', id, 'requestHash', request_hash,
+            'fingerprint', request_fingerprint) FROM deliveries
           WHERE merchant_id = ${merchantId} AND seller_order_id = ${sellerOrderId}) AS known,
-          (SELECT currency FROM cities WHERE id = ${cityId}) AS currency,
+          (SELECT jsonb_build_object('currency', currency, 'lat', center_lat, 'lng', center_lng,
+            'serviceRadiusMeters', service_radius_meters, 'country', country, 'timezone', timezone)
+            FROM cities WHERE id = ${cityId}) AS city,
             EXISTS (SELECT FROM merchants WHERE id = ${merchantId}) AS "merchantExists",
           (${openDeliveriesOf(merchantId, countedTo)}) AS "openDeliveries",
           (SELECT jsonb_agg(jsonb_build_object('id', id, 'polygon', polygon, 'priority', priority))
             FROM zones WHERE city_id = ${cityId}) AS zones`);
       if (!row) throw new Error('a SELECT without FROM returned no row');
-      const { known, currency, merchantExists, openDeliveries, zones } = row;
-      return {
-        known,
-        merchantExists,
-        openDeliveries,
-        city:
-          currency === null
-            ? null
-            : {
-                currency,
-                zones: (zones ?? []).map(({ id, polygon, priority }) => ({
-                  zoneId: id,
-                  area: areaOf(polygon),
-                  priority,
-                })),
-              },
-      };
+      const { known, city, merchantExists, openDeliveries, zones } = row;
+      return { known, merchantExists, openDeliveries, city: city && cityOf(city, zones ?? []) };
     },
+    taken: (deliveryId) => readTakenOrder(read, deliveryId),
     insert: async (delivery, entry, messages, quota) => {
       const { cityId, deliveryId, merchantId, sellerOrderId, createdAt, correlationId } = delivery;
       const subject = { cityId, deliveryId, merchantId, sellerOrderId, deliveryHash: null, driverHashes: {} };
@@ -94,25 +86,34 @@ function withinQuota(
   });
 }
 
+function cityOf({ lat, lng, ...city }: CityRow, zones: NonNullable<ContextRow['zones']>): OrderCity {
+  return {
+    ...city,
+    center: { lat, lng },
+    zones: zones.map(({ id, polygon, priority }) => ({ zoneId: id, area: areaOf(polygon), priority })),
+  };
+}
+
 // One statement: one transaction and one round trip. The rows that belong to a delivery are written only
 // where the delivery was.
 const INSERT = `
   WITH d AS (
-    INSERT INTO deliveries (id, merchant_id, seller_order_id, request_hash, city_id, zone_id, status,
-      status_changed_at, parcel_size, ready_at, window_from,
+    INSERT INTO deliveries (id, merchant_id, seller_order_id, request_hash, request_fingerprint,
+      request_fields, city_id, zone_id, status, status_changed_at, parcel_size, ready_at, window_from,
       window_to, currency, fee_cents, pay_cents, distance_meters, search_at, correlation_id, audit_hash,
         created_at)
-    SELECT id, merchant_id, seller_order_id, request_hash, city_id, zone_id, status, status_changed_at,
-      parcel_size, ready_at, window_from,
+    SELECT id, merchant_id, seller_order_id, request_hash, request_fingerprint, request_fields, city_id,
+      zone_id, status, status_changed_at, parcel_size, ready_at, window_from,
       window_to, currency, fee_cents, pay_cents, distance_meters, search_at, correlation_id, audit_hash,
         created_at
     FROM jsonb_populate_recordset(null::deliveries, $1::jsonb)
     ON CONFLICT (merchant_id, seller_order_id) DO NOTHING
     RETURNING id
   ), s AS (
-    INSERT INTO stops (id, delivery_id, kind, address, lat, lng, contact_name, contact_phone, notes)
+    INSERT INTO stops (id, delivery_id, kind, address, lat, lng, contact_name, contact_phone,
+      contact_phone_e164, notes)
     SELECT stop.id, stop.delivery_id, stop.kind, stop.address, stop.lat, stop.lng, stop.contact_name,
-      stop.contact_phone, stop.notes
+      stop.contact_phone, stop.contact_phone_e164, stop.notes
     FROM jsonb_populate_recordset(null::stops, $2::jsonb) AS stop WHERE EXISTS (SELECT FROM d)
   ), e AS (
     ${INSERT_ENTRIES} FROM ${ENTRY_ROWS('$3')} WHERE EXISTS (SELECT FROM d)
@@ -127,7 +128,9 @@ function deliveryRow(delivery: NewDelivery, auditHash: Uint8Array | null): objec
     id: delivery.deliveryId,
     merchant_id: delivery.merchantId,
     seller_order_id: delivery.sellerOrderId,
-    request_hash: delivery.requestHash,
+    request_hash: delivery.request.requestHash,
+    request_fingerprint: delivery.request.fingerprint,
+    request_fields: delivery.request.fields,
     city_id: delivery.cityId,
     zone_id: delivery.zoneId,
     status: 'PENDING',
@@ -150,7 +153,7 @@ function deliveryRow(delivery: NewDelivery, auditHash: Uint8Array | null): objec
 function stopRow(
   deliveryId: string,
   kind: 'PICKUP' | 'DROPOFF',
-  { address, point, contactName, contactPhone, notes }: OrderStop,
+  { address, point, contactName, contactPhone, contactPhoneE164, notes }: NewStop,
 ): object {
   return {
     id: newId(),
@@ -161,6 +164,7 @@ function stopRow(
     lng: point.lng,
     contact_name: contactName,
     contact_phone: contactPhone,
+    contact_phone_e164: contactPhoneE164,
     notes,
   };
 }

@@ -9,6 +9,8 @@ export type Call<P, Q, B> = {
   params: P;
   query: Q;
   body: B;
+  /** The body as it was sent, for what depends on the words of the client; null without one. */
+  sentBody: unknown;
   caller: Caller;
   correlationId: string;
   idempotencyKey: string | null;
@@ -20,7 +22,7 @@ export type Call<P, Q, B> = {
 export type Reply = { status: number; body: unknown; headers?: Readonly<Record<string, string>> };
 
 /** A request before validation. */
-export type RawCall = Call<unknown, unknown, unknown>;
+export type RawCall = Omit<Call<unknown, unknown, unknown>, 'sentBody'>;
 
 export type ReplyKind = {
   description: string;
@@ -87,7 +89,13 @@ export function get<P extends z.ZodObject, Q extends z.ZodObject>({
     method: 'get',
     body: null,
     answer: (raw) =>
-      handle({ ...raw, params: readParams(params, raw.params), query: read(query, raw.query), body: null }),
+      handle({
+        ...raw,
+        params: readParams(params, raw.params),
+        query: read(query, raw.query),
+        body: null,
+        sentBody: null,
+      }),
   };
 }
 
@@ -115,6 +123,7 @@ function writing<P extends z.ZodObject, B extends z.ZodType>(
         params: readParams(params, raw.params),
         query: read(NOTHING, raw.query),
         body: read(body, raw.body),
+        sentBody: raw.body,
       }),
   };
 }

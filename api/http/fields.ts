@@ -8,6 +8,7 @@ export { instantText, point } from '../../domain/notices/wireFields';
 
 /** PostgreSQL cannot store NUL, and UTF-8 cannot encode lone surrogates. Other control characters are refused too. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
+const EACH_UNPRINTABLE = new RegExp(UNPRINTABLE, 'gu');
 const UNPRINTABLE_BUT_LINES = /[^\P{Cc}\n\r\t]|\p{Cs}/u;
 
 /** A text of one line. */
@@ -28,6 +29,43 @@ export function lines(maxLength: number): z.ZodString {
     .min(1)
     .max(maxLength)
     .refine((text) => !UNPRINTABLE_BUT_LINES.test(text), 'must not contain control characters');
+}
+
+type OrNull<S extends z.ZodType> = z.ZodDefault<z.ZodPreprocess<z.ZodNullable<S>>>;
+
+/** A field that may be left out. Shops and forms send an empty text for that, which counts as null. */
+export function orNull<S extends z.ZodType>(schema: S): OrNull<S> {
+  return z.preprocess((given) => (isBlank(given) ? null : given), schema.nullable()).default(null);
+}
+
+/** A filter of a query that may be left out; empty counts as left out. */
+export function unlessEmpty<S extends z.ZodType>(
+  schema: S,
+): z.ZodOptional<z.ZodPreprocess<z.ZodOptional<S>>> {
+  return z.preprocess((given) => (isBlank(given) ? undefined : given), schema.optional()).optional();
+}
+
+function isBlank(given: unknown): boolean {
+  return typeof given === 'string' && given.trim() === '';
+}
+
+const MAX_PHONE = 200;
+
+/**
+ * A phone number as it was given, or null. No number is refused: what cannot be stored is left out, and a number
+ * that nobody can call is kept for people to read.
+ */
+export const phone = z
+  .preprocess(
+    (given) => (typeof given === 'number' ? String(given) : given),
+    z.string().transform(storable).nullable(),
+  )
+  .default(null)
+  .meta({ description: 'Kept as given. The service adds the number in E.164 where it finds one' });
+
+function storable(text: string): string | null {
+  const kept = text.slice(0, MAX_PHONE).replace(EACH_UNPRINTABLE, ' ');
+  return isBlank(kept) ? null : kept;
 }
 
 /** An id of the service: a UUID. */

@@ -42,7 +42,7 @@ export const PROBLEMS = {
   IDEMPOTENCY_CONFLICT: {
     status: 409,
     title: 'The idempotency key was used for another order',
-    when: 'The merchant sent this `sellerOrderId` before with a different body.',
+    when: 'The merchant sent this `sellerOrderId` before with a different body; `errors` names the fields.',
   },
   ALREADY_EXISTS: {
     status: 409,
@@ -158,6 +158,21 @@ export const PROBLEMS = {
     status: 422,
     title: 'The area is not valid',
     when: 'The GeoJSON area has open rings, points out of range, too many points, or no extent.',
+  },
+  STOP_OUT_OF_AREA: {
+    status: 422,
+    title: 'A stop is outside the area of the city',
+    when: 'A stop is farther from the centre of its city than the city delivers; `stops` names each one.',
+  },
+  PAY_NOT_ALLOWED: {
+    status: 422,
+    title: 'Pay not allowed',
+    when: 'A merchant set the pay of a driver, or the pay with its bonus exceeds the cap.',
+  },
+  INVALID_CENTER: {
+    status: 422,
+    title: 'The centre is not valid',
+    when: 'The centre of the city does not fit its time zone, or its zones are outside its area.',
   },
   UNKNOWN_CITY: {
     status: 422,

@@ -21,6 +21,7 @@ const STOP = {
   lng: true,
   contactName: true,
   contactPhone: true,
+  contactPhoneE164: true,
   notes: true,
 } satisfies Prisma.StopSelect;
 const COLUMNS = {

@@ -7,6 +7,7 @@ const DRIVER = {
   cityId: true,
   name: true,
   phone: true,
+  phoneE164: true,
   vehicleKind: true,
   offerVersion: true,
   capacity: true,

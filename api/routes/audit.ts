@@ -3,7 +3,7 @@ import type { FollowedChain } from '../../domain/audit/auditChain';
 import type { Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import { type Endpoint, get, NOTHING, post } from '../http/endpoint';
-import { instant, limitTo, line, slug, timedCursor, timedCursorOf, uuid } from '../http/fields';
+import { instant, limitTo, line, slug, timedCursor, timedCursorOf, unlessEmpty, uuid } from '../http/fields';
 import { Problem } from '../http/problems';
 import { type AuditFilters, listAuditChecks, listAuditEntries, readCaseRows } from '../queries/audit';
 import { findDelivery } from '../queries/deliveries';
@@ -29,12 +29,12 @@ const filters = z
     deliveryId: uuid.optional(),
     driverId: uuid.optional(),
     merchantId: slug.optional().meta({ description: 'Requires sellerOrderId' }),
-    sellerOrderId: line(128).optional(),
+    sellerOrderId: unlessEmpty(line(128)),
     actorKind: z
       .enum(['driver', 'ops', 'merchant', 'customer', 'system'])
       .optional()
       .meta({ description: 'Requires actorId' }),
-    actorId: line(200).optional(),
+    actorId: unlessEmpty(line(200)),
     kind: z
       .string()
       .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be an entry kind, such as delivery_moved')

@@ -4,7 +4,7 @@ import { actorOf, type Caller } from '../auth/caller';
 import type { AskedAvailability, AvailabilityState } from '../../services/availability';
 import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
-import { instant, line, uuid } from '../http/fields';
+import { instant, line, orNull, uuid } from '../http/fields';
 import { Problem } from '../http/problems';
 import { driverExists } from '../queries/drivers';
 import { availabilityView, showAvailability, v1AvailabilityView } from '../views/driver';
@@ -13,7 +13,7 @@ const byId = z.strictObject({ id: uuid });
 const set = z.strictObject({
   availability: z.enum(['AVAILABLE', 'OFFLINE']).meta({ description: 'Only the system sets BUSY' }),
 });
-const rest = { reason: line(200).nullable().default(null) };
+const rest = { reason: orNull(line(200)) };
 
 const replies = {
   200: {

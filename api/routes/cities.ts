@@ -1,4 +1,8 @@
 import { z } from 'zod';
+import { zoneOutside } from '../../domain/orders/cityPlaces';
+import { areaOfCity } from '../../domain/orders/orderRules';
+import { isCountry } from '../../domain/orders/phone';
+import type { ServiceArea } from '../../domain/orders/serviceArea';
 import { type ZoneArea, zoneProblem } from '../../domain/zones/zones';
 import type { Prisma, PrismaClient } from '../../prisma/client/client';
 import { type Caller, coversCity } from '../auth/caller';
@@ -18,9 +22,20 @@ const minutes = z
   .length(3)
   .refine((levels) => levels.every((each, index) => each > (levels[index - 1] ?? 0)), 'must be ascending')
   .meta({ description: 'Minutes without a driver until escalation levels 1, 2 and 3' });
+const country = z
+  .string()
+  .refine(isCountry, 'must be a country of ISO 3166-1, in two capital letters')
+  .nullable();
+const serviceRadiusMeters = z.int().min(1_000).max(1_000_000).nullable();
 const city = z
   .strictObject({
     ...cityFields,
+    country: country
+      .optional()
+      .meta({ description: 'Of local phone numbers. Null: that of the time zone. Omitted: unchanged' }),
+    serviceRadiusMeters: serviceRadiusMeters.optional().meta({
+      description: 'How far from the centre stops and zones may be. Null: the setting. Omitted: unchanged',
+    }),
     escalationMinutes: minutes
       .nullable()
       .optional()
@@ -31,6 +46,8 @@ const cityView = z
   .strictObject({
     cityId: z.string(),
     ...cityFields,
+    country: country.meta({ description: 'Null: that of the time zone' }),
+    serviceRadiusMeters: serviceRadiusMeters.meta({ description: 'Null: the global setting applies' }),
     escalationMinutes: minutes.nullable().meta({ description: 'Null: the global setting applies' }),
   })
   .meta({ id: 'City' });
@@ -53,6 +70,9 @@ const area = z
     id: 'Area',
     description: 'GeoJSON (RFC 7946): closed rings of [lng, lat], at most 10,000 points in total',
   });
+
+/** The API validates zones. The stored ones are parsed again nevertheless. */
+const storedArea: z.ZodType<ZoneArea> = area;
 
 const zoneFields = {
   name: line(100),
@@ -87,7 +107,8 @@ const page = z.strictObject({
 const allRoles = ['driver', 'ops', 'merchant', 'customer'] as const;
 
 /** Cities and their zones: readable by all roles, writable by ops (docs/behaviour.md#zones). */
-export function cityEndpoints({ db }: ApiDeps): Endpoint[] {
+export function cityEndpoints(deps: ApiDeps): Endpoint[] {
+  const { db } = deps;
   return [
     get({
       path: '/v2/cities',
@@ -120,8 +141,8 @@ export function cityEndpoints({ db }: ApiDeps): Endpoint[] {
         201: { description: 'Created', schema: cityView },
         200: { description: 'Updated', schema: cityView },
       },
-      refusals: ['ALREADY_EXISTS'],
-      handle: (call) => putCity(db, call),
+      refusals: ['ALREADY_EXISTS', 'INVALID_CENTER'],
+      handle: (call) => putCity(deps, call),
     }),
     get({
       path: '/v2/cities/:id/zones',
@@ -161,7 +182,7 @@ export function cityEndpoints({ db }: ApiDeps): Endpoint[] {
         200: { description: 'Updated', schema: zoneView },
       },
       refusals: ['ALREADY_EXISTS', 'INVALID_AREA'],
-      handle: (call) => putZone(db, call),
+      handle: (call) => putZone(deps, call),
     }),
   ];
 }
@@ -181,7 +202,7 @@ async function requireCity(db: PrismaClient, id: string): Promise<void> {
 }
 
 async function putCity(
-  db: PrismaClient,
+  { db, settings }: ApiDeps,
   { params: { id }, body, caller }: Call<{ id: string }, unknown, z.output<typeof city>>,
 ): Promise<Reply> {
   if (!coversCity(caller, id)) throw noCity();
@@ -189,6 +210,7 @@ async function putCity(
   // Older clients do not send the field and must not reset it.
   const escalation = escalationMinutes === undefined ? {} : { escalationMinutes: escalationMinutes ?? [] };
   const fields = { ...rest, ...escalation, centerLat: center.lat, centerLng: center.lng };
+  await requireFittingPlaces(db, settings, id, body);
   const { count } = await db.city.createMany({
     data: [{ id, currency: money, ...fields }],
     skipDuplicates: true,
@@ -203,16 +225,50 @@ async function putCity(
   };
 }
 
+/**
+ * The zones of a city stay inside its area. Only a change of centre or radius can leave one outside, so that a city
+ * from before there was a radius can be changed otherwise.
+ */
+async function requireFittingPlaces(
+  db: PrismaClient,
+  { orders }: ApiDeps['settings'],
+  cityId: string,
+  { center, serviceRadiusMeters: radius }: z.output<typeof city>,
+): Promise<void> {
+  const before = await db.city.findUnique({ where: { id: cityId }, include: { zones: true } });
+  const area = areaOfCity(
+    { center, serviceRadiusMeters: radius === undefined ? (before?.serviceRadiusMeters ?? null) : radius },
+    orders,
+  );
+  if (!before || isSameArea(areaOf(before, orders), area)) return;
+  for (const { id, polygon } of before.zones) {
+    const problem = zoneOutside(storedArea.parse(polygon), area);
+    if (problem !== null) throw new Problem('INVALID_CENTER', `zone ${id}: ${problem}`);
+  }
+}
+
+function areaOf(
+  { centerLat, centerLng, serviceRadiusMeters: radius }: Prisma.CityGetPayload<object>,
+  limits: ApiDeps['settings']['orders'],
+): ServiceArea {
+  return areaOfCity({ center: { lat: centerLat, lng: centerLng }, serviceRadiusMeters: radius }, limits);
+}
+
+function isSameArea(one: ServiceArea, other: ServiceArea): boolean {
+  const isSameCenter = one.center.lat === other.center.lat && one.center.lng === other.center.lng;
+  return isSameCenter && one.radiusMeters === other.radiusMeters;
+}
+
 type ZoneCall = Call<{ id: string; zoneId: string }, unknown, z.output<typeof zone>>;
 
 async function putZone(
-  db: PrismaClient,
+  { db, settings }: ApiDeps,
   { params: { id: cityId, zoneId }, body, caller }: ZoneCall,
 ): Promise<Reply> {
-  await requireOwnCity(db, caller, cityId);
+  const own = await requireOwnCity(db, caller, cityId);
   const { area: drawn, ...rest } = body;
   const flat = withoutHeights(drawn);
-  const problem = zoneProblem(flat);
+  const problem = zoneProblem(flat) ?? zoneOutside(flat, areaOf(own, settings.orders));
   if (problem !== null) throw new Problem('INVALID_AREA', problem);
   const fields = { ...rest, polygon: { type: flat.type, coordinates: flat.coordinates } };
   const { count } = await db.zone.createMany({
@@ -226,9 +282,14 @@ async function putZone(
   return { status: count === 0 ? 200 : 201, body: { zoneId, cityId, ...rest, area: flat } };
 }
 
-async function requireOwnCity(db: PrismaClient, caller: Caller, cityId: string): Promise<void> {
-  if (!coversCity(caller, cityId)) throw noCity();
-  await requireCity(db, cityId);
+async function requireOwnCity(
+  db: PrismaClient,
+  caller: Caller,
+  cityId: string,
+): Promise<Prisma.CityGetPayload<object>> {
+  const found = coversCity(caller, cityId) ? await db.city.findUnique({ where: { id: cityId } }) : null;
+  if (!found) throw noCity();
+  return found;
 }
 
 function withoutHeights(drawn: z.output<typeof area>): ZoneArea {
@@ -246,6 +307,8 @@ function showCity({
   currency: money,
   centerLat,
   centerLng,
+  country: ofPhones,
+  serviceRadiusMeters: radius,
   escalationMinutes,
 }: Prisma.CityGetPayload<object>): unknown {
   return {
@@ -254,6 +317,8 @@ function showCity({
     timezone,
     currency: money,
     center: { lat: centerLat, lng: centerLng },
+    country: ofPhones,
+    serviceRadiusMeters: radius,
     escalationMinutes: escalationMinutes.length === 0 ? null : escalationMinutes,
   };
 }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { canonicalJson } from '../../domain/audit/auditRecord';
+import { canonicalOfV1, canonicalSent, sentFieldsOf } from '../../domain/orders/fingerprint';
 import { DELIVERY_STATUSES, REASON_CODES, type ReasonCode, type Step } from '../../domain/delivery/status';
 import { PARCEL_SIZES } from '../../domain/driver/vehicles';
 import { COMMANDS } from '../../workflows/contract';
 import { noDelivery, sendCommand, tracedBy } from '../commands/sendCommand';
 import { actorOf, type Caller, coversCity } from '../auth/caller';
-import type { Order } from '../../services/orders';
+import type { Order, OrderFingerprint } from '../../services/orders';
 import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
 import {
@@ -17,9 +17,12 @@ import {
   limit,
   line,
   lines,
+  orNull,
   pageOf,
+  phone,
   point,
   slug,
+  unlessEmpty,
   uuid,
 } from '../http/fields';
 import { Problem } from '../http/problems';
@@ -31,19 +34,16 @@ import {
   showDelivery,
   showDeliveryDetail,
 } from '../views/delivery';
+import { orderProblem } from '../views/orderProblem';
 import { outcomeView } from '../views/outcome';
 
 const stop = z
   .strictObject({
     address: line(300),
     point,
-    contactName: line(100).nullable().default(null),
-    contactPhone: z
-      .string()
-      .regex(/^\+?[0-9 ()/.-]{3,30}$/, 'must be a phone number')
-      .nullable()
-      .default(null),
-    notes: lines(1_000).nullable().default(null),
+    contactName: orNull(line(100)),
+    contactPhone: phone,
+    notes: orNull(lines(1_000)),
   })
   .meta({ id: 'OrderStop' });
 
@@ -71,22 +71,18 @@ const order = z
     cityId: slug,
     pickup: stop,
     dropoff: stop,
-    readyAt: instant
-      .nullable()
-      .default(null)
-      .meta({ description: 'When the goods are ready for pickup; null: now' }),
-    windowFrom: instant
-      .nullable()
-      .default(null)
-      .meta({ description: 'The earliest time at the drop-off; the search begins accordingly' }),
-    windowTo: instant.nullable().default(null).meta({ description: 'The latest time at the drop-off' }),
+    readyAt: orNull(instant).meta({ description: 'When the goods are ready for pickup; null: now' }),
+    windowFrom: orNull(instant).meta({
+      description: 'The earliest time at the drop-off; the search begins accordingly',
+    }),
+    windowTo: orNull(instant).meta({ description: 'The latest time at the drop-off' }),
     parcelSize: z.enum(PARCEL_SIZES),
     feeCents: cents.meta({ description: 'What the merchant pays' }),
     payCents: cents
       .nullable()
       .default(null)
-      .meta({ description: 'What the driver earns; null: by the tariff' }),
-    currency: currency.nullable().default(null).meta({ description: 'Must be the currency of the city' }),
+      .meta({ description: 'Ops only: what the driver earns, at most PAY_MAX_CENTS; null: by the tariff' }),
+    currency: orNull(currency).meta({ description: 'Must be the currency of the city' }),
   })
   .meta({ id: 'Order' });
 
@@ -97,7 +93,7 @@ const filters = z.strictObject({
   cityId: slug.optional(),
   driverId: uuid.optional(),
   merchantId: slug.optional(),
-  sellerOrderId: orderKey.optional(),
+  sellerOrderId: unlessEmpty(orderKey),
   since: instant.optional().meta({ description: 'Created at or after this instant' }),
   cursor: cursor.optional(),
   limit,
@@ -145,6 +141,8 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
         'UNKNOWN_MERCHANT',
         'WRONG_CURRENCY',
         'TIME_NOT_POSSIBLE',
+        'STOP_OUT_OF_AREA',
+        'PAY_NOT_ALLOWED',
       ],
       handle: (call) => takeOrder(deps, call),
     }),
@@ -240,23 +238,18 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
 
 async function takeOrder(
   deps: ApiDeps,
-  { body, caller, correlationId }: Call<unknown, unknown, z.output<typeof order>>,
+  { body, sentBody, caller, correlationId }: Call<unknown, unknown, z.output<typeof order>>,
 ): Promise<Reply> {
   const merchantId = merchantOf(caller, body.merchantId);
   if (!coversCity(caller, body.cityId)) throw new Problem('UNKNOWN_CITY', `there is no city ${body.cityId}`);
   const requested: Order = { ...body, merchantId, by: actorOf(caller) };
   const taken = await deps.orders.takeOrder(
     requested,
-    hashOf({ ...body, merchantId }),
+    fingerprintOf(requested, sentBody),
     correlationId,
     deps.clock(),
   );
-  if ('refused' in taken)
-    throw new Problem(
-      taken.refused,
-      taken.detail,
-      taken.errors === undefined ? {} : { errors: taken.errors },
-    );
+  if ('refused' in taken) throw orderProblem(taken);
   const row = await findDelivery(deps.read, caller, taken.deliveryId);
   if (!row) throw noDelivery();
   return {
@@ -266,9 +259,17 @@ async function takeOrder(
   };
 }
 
-/** Hashes the validated body, so that key order, spaces and omitted defaults make no difference. */
-function hashOf(body: object): string {
-  return createHash('sha256').update(canonicalJson(body)).digest('hex');
+/** What releases up to 2.1.0 compare stands beside it: they may still run, or run again. */
+function fingerprintOf(requested: Order, sentBody: unknown): OrderFingerprint {
+  return {
+    fingerprint: `2:${sha256(canonicalSent(sentBody, requested.merchantId))}`,
+    requestHash: sha256(canonicalOfV1(requested)),
+    fields: sentFieldsOf(requested),
+  };
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 function merchantOf(caller: Caller, named: string | undefined): string {

@@ -1,14 +1,17 @@
 import { z } from 'zod';
 import { LEAVE_REASONS } from '../../domain/driver/loss';
+import type { Point } from '../../domain/geo/places';
+import { areaOfCity, placesRefusal } from '../../domain/orders/orderRules';
 import { COMMANDS } from '../../workflows/contract';
 import { noDelivery, requestOf, sendCommand, tracedBy } from '../commands/sendCommand';
 import type { Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, post, type Reply } from '../http/endpoint';
-import { line, point, uuid } from '../http/fields';
+import { line, orNull, point, uuid } from '../http/fields';
 import { Problem } from '../http/problems';
 import { addressDelivery, findCarried } from '../queries/deliveries';
 import { driverExists } from '../queries/drivers';
+import { orderProblem } from '../views/orderProblem';
 import { outcomeView, replyTo } from '../views/outcome';
 
 /** A bonus above 1,000 is taken for a typing error. */
@@ -18,7 +21,7 @@ const byId = z.strictObject({ id: uuid });
 const why = line(300).meta({ description: 'Recorded in the audit trail' });
 const override = z.boolean().default(false).meta({ description: 'Ends a break or pause of the driver' });
 const meeting = z
-  .strictObject({ point, address: line(300).nullable().default(null) })
+  .strictObject({ point, address: orNull(line(300)) })
   .meta({ id: 'Meeting', description: 'Where one driver hands the goods over to another' });
 const leaving = z.strictObject({ reason: z.enum(LEAVE_REASONS) });
 
@@ -63,7 +66,13 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
           .meta({ description: 'Null: the last known position of the goods' }),
         why,
       }),
-      refusals: ['NOT_PICKED_UP', 'ILLEGAL_TRANSITION', ...ofDriver, 'NOT_ANSWERED_IN_TIME'],
+      refusals: [
+        'STOP_OUT_OF_AREA',
+        'NOT_PICKED_UP',
+        'ILLEGAL_TRANSITION',
+        ...ofDriver,
+        'NOT_ANSWERED_IN_TIME',
+      ],
       handle: async (call) => {
         await requireDriver(deps, call.caller, call.body.driverId);
         const { meeting: where, ...body } = call.body;
@@ -81,7 +90,7 @@ export function deliveryActEndpoints(deps: ApiDeps): Endpoint[] {
         }),
         why,
       }),
-      refusals: ['PAY_NOT_RAISED', 'ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
+      refusals: ['PAY_NOT_RAISED', 'PAY_NOT_ALLOWED', 'ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
       handle: (call) => sendCommand(deps, call, COMMANDS.raisePay, { ...call.body, ...tracedBy(call) }),
     }),
     post({
@@ -119,10 +128,24 @@ async function keepMeeting(
 ): Promise<string> {
   const delivery = await addressDelivery(deps.read, caller, params.id);
   if (!delivery) throw noDelivery();
+  await requireInArea(deps, delivery.id, place);
   const { id } = await deps.db.meetingPoint.create({
     data: { id: deps.newId(), deliveryId: delivery.id, ...place, address, byId: caller.subject },
   });
   return id;
+}
+
+/** A meeting point lies where the city delivers, like any stop. */
+async function requireInArea({ db, settings }: ApiDeps, deliveryId: string, place: Point): Promise<void> {
+  const {
+    city: { centerLat, centerLng, serviceRadiusMeters },
+  } = await db.delivery.findUniqueOrThrow({ where: { id: deliveryId }, select: { city: true } });
+  const center = { lat: centerLat, lng: centerLng };
+  const refusal = placesRefusal(
+    [{ name: 'meeting', point: place }],
+    areaOfCity({ center, serviceRadiusMeters }, settings.orders),
+  );
+  if (refusal) throw orderProblem(refusal);
 }
 
 /**

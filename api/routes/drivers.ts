@@ -6,7 +6,7 @@ import { actorOf, type Caller, coversCity } from '../auth/caller';
 import { noteShown } from '../commands/offerShown';
 import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../http/endpoint';
-import { cursor, limit, line, pageOf, slug, uuid } from '../http/fields';
+import { cursor, limit, line, pageOf, phone, slug, uuid } from '../http/fields';
 import { Problem } from '../http/problems';
 import { findDriver, listDrivers } from '../queries/drivers';
 import { driverListView, driverView, showDriver } from '../views/driver';
@@ -18,11 +18,7 @@ const newDriver = z
       .meta({ description: 'The subject of the driver’s tokens; generated if omitted' }),
     cityId: slug,
     name: line(100),
-    phone: z
-      .string()
-      .regex(/^\+?[0-9 ()/.-]{3,30}$/, 'must be a phone number')
-      .nullable()
-      .default(null),
+    phone,
     vehicleKind: z.enum(VEHICLE_KINDS),
     offerVersion: z
       .int()

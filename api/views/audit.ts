@@ -244,7 +244,8 @@ export function showCase(
   { entries, problems }: FollowedChain,
   caller: Caller,
 ): CaseView {
-  const stops = row.stops.map((stop) => ({ ...stop, contactName: null, contactPhone: null, notes: null }));
+  const hidden = { contactName: null, contactPhone: null, contactPhoneE164: null, notes: null };
+  const stops = row.stops.map((stop) => ({ ...stop, ...hidden }));
   return {
     delivery: deliveryView.parse(showDelivery({ ...row, stops }, caller)),
     offers: offers.map(showOffer),

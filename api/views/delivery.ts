@@ -15,6 +15,10 @@ const stopView = z
     point,
     contactName: z.string().nullable(),
     contactPhone: z.string().nullable(),
+    contactPhoneE164: z
+      .string()
+      .nullable()
+      .meta({ description: 'The number to call; null: none could be found in contactPhone' }),
     notes: z.string().nullable(),
   })
   .meta({ id: 'Stop', description: 'Contact and notes are null for drivers once the delivery is closed' });
@@ -201,11 +205,11 @@ function showStop(
 ): unknown {
   const stop = stops.find((each) => each.kind === kind);
   if (!stop) throw new Error(`the delivery has no ${kind} stop`);
-  const { address, lat, lng, contactName, contactPhone, notes } = stop;
+  const { address, lat, lng, contactName, contactPhone, contactPhoneE164, notes } = stop;
   const place = { address, point: { lat, lng } };
   return isDriver && closedAt !== null
-    ? { ...place, contactName: null, contactPhone: null, notes: null }
-    : { ...place, contactName, contactPhone, notes };
+    ? { ...place, contactName: null, contactPhone: null, contactPhoneE164: null, notes: null }
+    : { ...place, contactName, contactPhone, contactPhoneE164, notes };
 }
 
 export function showDeliveryDetail(

@@ -11,6 +11,7 @@ export const driverView = z
     cityId: z.string(),
     name: z.string(),
     phone: z.string().nullable(),
+    phoneE164: z.string().nullable().meta({ description: 'Null: no number could be found in `phone`' }),
     vehicleKind: z.enum(VEHICLE_KINDS),
     offerVersion: z.int().nullable(),
     capacity: z.int(),

@@ -4,6 +4,7 @@ import { createOrderStore } from '../../adapters/postgres/orderStore';
 import { createOrders } from '../../services/orders';
 import { type Call, call, type Site } from './calls';
 import type { Draw } from './draw';
+import { latOf } from './writes';
 
 /** Merchants of the bench with few open deliveries are at this quota, so that theirs are counted again. */
 const QUOTA_OF_FEW = 100;
@@ -29,13 +30,15 @@ export function orderCalls({ world: { db, settings, clock, notifyRelay } }: Site
   });
   return [
     call('an order near the quota', async () => {
+      const cityId = draw.city();
+      const lat = latOf(cityId);
       const taken = await takeOrder(
         {
           merchantId: `merchant-${400 + randomInt(100)}`,
           sellerOrderId: randomUUID(),
-          cityId: draw.city(),
-          pickup: stop(40),
-          dropoff: stop(40.02),
+          cityId,
+          pickup: stop(lat),
+          dropoff: stop(lat + 0.02),
           readyAt: null,
           windowFrom: null,
           windowTo: null,
@@ -45,7 +48,7 @@ export function orderCalls({ world: { db, settings, clock, notifyRelay } }: Site
           currency: null,
           by: { kind: 'ops', id: 'bench' },
         },
-        'hash',
+        { fingerprint: '2:hash', requestHash: 'hash', fields: [] },
         randomUUID(),
         clock(),
       );

@@ -83,6 +83,7 @@ export function createWorld({
   const deps: ApiDeps = {
     ...services,
     settings: {
+      orders: settings.orders,
       api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 8_000 },
       rateLimits: {
         perMinute: 1,

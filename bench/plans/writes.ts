@@ -1,4 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
+import { Problem, type ProblemCode } from '../../api/http/problems';
 import { type Call, call, callAfter, driver, merchant, OPS, type Site, textOf } from './calls';
 import type { Draw, Row } from './draw';
 import { runEvent } from './world';
@@ -12,18 +13,23 @@ const SQUARE = {
   type: 'Polygon',
   coordinates: [
     [
-      [4, 52],
-      [5, 52],
-      [5, 53],
-      [4, 53],
-      [4, 52],
+      [4.9, 49.4],
+      [5.1, 49.4],
+      [5.1, 49.6],
+      [4.9, 49.6],
+      [4.9, 49.4],
     ],
   ],
 };
 
+/** The middle of a seeded city, on the fifth meridian. */
+export function latOf(cityId: string): number {
+  return 40 + Number(cityId.slice(5)) * 0.5;
+}
+
 /** An order in a city, as its merchant sends it. */
 export function newOrder(cityId: string): Record<string, unknown> {
-  const lat = 40 + Number(cityId.slice(5)) * 0.5 + (Math.random() - 0.5) * 0.05;
+  const lat = latOf(cityId) + (Math.random() - 0.5) * 0.05;
   const stop = (address: string, north: number) => ({
     address,
     point: { lat: lat + north, lng: 5 + (Math.random() - 0.5) * 0.05 },
@@ -36,6 +42,17 @@ export function newOrder(cityId: string): Record<string, unknown> {
     parcelSize: 'SMALL',
     feeCents: 500,
   };
+}
+
+/** @throws Error where it is answered, or refused otherwise */
+async function refused(code: ProblemCode, asked: Promise<unknown>): Promise<void> {
+  try {
+    await asked;
+  } catch (error) {
+    if (error instanceof Problem && error.code === code) return;
+    throw error;
+  }
+  throw new Error(`not refused with ${code}`);
 }
 
 /** Every write of drivers, merchants and ops through the API. */
@@ -65,11 +82,16 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
           as: own(row),
         }),
     );
-  const byHand = (route: string, of: () => Promise<Pick<Row, 'id' | 'cityId'>>, body: object = {}): Call =>
+  const byHand = (
+    route: string,
+    of: () => Promise<Pick<Row, 'id' | 'cityId'>>,
+    bodyIn: (cityId: string) => object = () => ({}),
+  ): Call =>
     callAfter(
       route,
       () => withFreeDriver(site, of),
-      ({ id, driverId }) => api.ask(route, { params: { id }, body: { driverId, why: 'bench', ...body } }),
+      ({ id, driverId, cityId }) =>
+        api.ask(route, { params: { id }, body: { driverId, why: 'bench', ...bodyIn(cityId) } }),
     );
   const comingOn = async (): Promise<Row> => {
     const row = draw.one('offDuty');
@@ -106,6 +128,15 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
         return { body, as };
       },
       (again) => api.ask('POST /v2/deliveries', again),
+    ),
+    callAfter(
+      'POST /v2/deliveries with another body',
+      async () => {
+        const [body, as] = [newOrder(draw.city()), merchant(draw.one('closed').merchantId)];
+        await api.ask('POST /v2/deliveries', { body, as });
+        return { body: { ...body, feeCents: 501 }, as };
+      },
+      (other) => refused('IDEMPOTENCY_CONFLICT', api.ask('POST /v2/deliveries', other)),
     ),
     callAfter(
       'POST /v2/offers/:id/accept',
@@ -164,11 +195,13 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
         const { cityId } = draw.one('free');
         return { id: await posted(site, cityId), cityId };
       },
-      { override: false },
+      () => ({ override: false }),
     ),
-    byHand('POST /v2/deliveries/:id/hand-over', async () => draw.one('pickedUp'), {
-      meeting: { point: { lat: 50, lng: 5 }, address: 'Corner' },
-    }),
+    byHand(
+      'POST /v2/deliveries/:id/hand-over',
+      async () => draw.one('pickedUp'),
+      (cityId) => ({ meeting: { point: { lat: latOf(cityId), lng: 5 }, address: 'Corner' } }),
+    ),
     callAfter(
       'POST /v2/ops/drivers/:id/rescue',
       async () => draw.one('assigned'),
@@ -249,12 +282,13 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
         body: { name: 'New', timezone: 'UTC', currency: 'EUR', center: { lat: 52, lng: 4 } },
       }),
     ),
-    call('PUT /v2/cities/:id again', () =>
-      api.ask('PUT /v2/cities/:id', {
-        params: { id: draw.city() },
-        body: { name: 'City', timezone: 'UTC', currency: 'EUR', center: { lat: 40, lng: 5 } },
-      }),
-    ),
+    call('PUT /v2/cities/:id again', () => {
+      const id = draw.city();
+      // A little aside, so that its zones are looked at.
+      const center = { lat: latOf(id), lng: 5 + Math.random() / 100 };
+      const body = { name: 'City', timezone: 'UTC', currency: 'EUR', center };
+      return api.ask('PUT /v2/cities/:id', { params: { id }, body });
+    }),
     call('PUT /v2/cities/:id/zones/:zoneId', () =>
       api.ask('PUT /v2/cities/:id/zones/:zoneId', {
         params: { id: 'city-19', zoneId: `new-${randomInt(20)}` },
@@ -317,14 +351,14 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
 async function withFreeDriver(
   { world: { db } }: Site,
   of: () => Promise<Pick<Row, 'id' | 'cityId'>>,
-): Promise<{ id: string; driverId: string }> {
+): Promise<{ id: string; driverId: string; cityId: string }> {
   for (let tries = 0; tries < 100; tries += 1) {
     const { id, cityId } = await of();
     const free = await db.driver.findFirst({
       where: { cityId, availability: 'AVAILABLE', liveOffers: 0, activeAssignments: 0 },
       select: { id: true },
     });
-    if (free) return { id, driverId: free.id };
+    if (free) return { id, driverId: free.id, cityId };
   }
   throw new Error('no driver is free in any city');
 }

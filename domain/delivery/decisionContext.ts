@@ -1,6 +1,7 @@
 import { type AvailabilityLimits } from '../driver/availability';
 import { type RankingLimits } from '../matching/candidate';
 import { type SearchLimits } from '../matching/searchPlan';
+import { type OrderLimits } from '../orders/orderLimits';
 import { type EscalationLimits } from './escalation';
 import { type Actor } from './status';
 
@@ -18,6 +19,7 @@ export type DispatchLimits = {
   lapsePause: { afterLapses: number; pauseMs: number };
   /** Whether drivers can be reached by web push while their app is closed. docs/behaviour.md#realtime. */
   pushesOffers: boolean;
+  orders: OrderLimits;
 };
 
 /**

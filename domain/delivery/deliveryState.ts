@@ -128,6 +128,7 @@ export type RefusalCode =
   | 'ALREADY_ANSWERED'
   | 'ILLEGAL_TRANSITION'
   | 'PAY_NOT_RAISED'
+  | 'PAY_NOT_ALLOWED'
   | 'NOT_PICKED_UP'
   | 'DRIVER_OFF_DUTY'
   | 'DRIVER_ON_BREAK'

@@ -4,10 +4,11 @@
  */
 
 import { merchantRoom, trackingRoom } from '../notices/message';
+import { cappedBonus } from '../orders/orderRules';
 import { type CaseResolution } from '../support/supportCase';
 import { type ChangeSet, iso } from './changes/changeSet';
 import { notifyStaff, openCase, resolveCase } from './changes/supportQueue';
-import { type Answer, NOTED } from './deliveryState';
+import { type Answer, type DeliveryFacts, NOTED } from './deliveryState';
 import { dueEscalation, effectsOf, type EscalationEffect, limitsIn, stateAfter } from './escalation';
 import { unassignedMs } from './unassignedClock';
 
@@ -28,6 +29,7 @@ export function escalateIfDue(changes: ChangeSet): void {
   const due = dueEscalation(before, limits, now);
   if (due === null) return;
   changes.setDelivery(stateAfter(due, before, limits, now));
+  changes.setDelivery({ bonusCents: bonusWithinCap(changes, before) });
   const { clock, escalationLevel, bonusCents } = changes.delivery;
   changes.note(due.kind === 'level' ? 'escalated' : 'escalation_repeated', {
     from: String(before.escalationLevel),
@@ -36,6 +38,11 @@ export function escalateIfDue(changes: ChangeSet): void {
   });
   for (const effect of effectsOf(due, before.escalationLevel)) notifyOf(changes, effect);
   if (escalationLevel >= 2) enterQueue(changes);
+}
+
+function bonusWithinCap({ delivery, limits }: ChangeSet, before: DeliveryFacts): number {
+  const bonusCents = { before: before.bonusCents, after: delivery.bonusCents };
+  return cappedBonus(delivery.payCents, bonusCents, limits.orders);
 }
 
 /**

@@ -148,7 +148,12 @@ export function raisePay(changes: ChangeSet, { bonusCents, why }: EventOf<'raise
   const { deliveryId, status, payCents, bonusCents: current } = changes.delivery;
   if (!isBeforePickup(status)) return illegalMove(changes.delivery, 'raise the pay');
   if (bonusCents < current) return refuse('PAY_NOT_RAISED', `the bonus is already ${current} cents`);
-  if (bonusCents > current) raiseBonus(changes, bonusCents, why);
+  if (bonusCents > current) {
+    const { payMaxCents } = changes.limits.orders;
+    if (payCents + bonusCents > payMaxCents)
+      return refuse('PAY_NOT_ALLOWED', `the pay with its bonus is at most ${payMaxCents} cents`);
+    raiseBonus(changes, bonusCents, why);
+  }
   return { outcome: 'payRaised', deliveryId, payCents: payCents + bonusCents };
 }
 

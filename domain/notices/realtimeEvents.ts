@@ -74,6 +74,7 @@ const carriedStop = z
       point,
       contactName: z.string().nullable(),
       contactPhone: z.string().nullable(),
+      contactPhoneE164: z.string().nullable().meta({ description: 'The number to call; null: unknown' }),
       notes: z.string().nullable(),
     }),
     z.strictObject({ kind: z.literal('HANDOVER'), address: z.string().nullable(), point }),

@@ -56,17 +56,18 @@ const ODD: readonly unknown[] = [
   {},
 ];
 
+/** Near the centre of the first tenant: the service refuses places far from their city. */
 const RING = [
-  [4.85, 52.35],
-  [4.95, 52.35],
-  [4.9, 52.4],
-  [4.85, 52.35],
+  [4.95, 39.95],
+  [5.05, 39.95],
+  [5, 40.05],
+  [4.95, 39.95],
 ];
 const HOLE = [
-  [4.89, 52.36],
-  [4.91, 52.36],
-  [4.9, 52.37],
-  [4.89, 52.36],
+  [4.99, 39.99],
+  [5.01, 39.99],
+  [5, 40.01],
+  [4.99, 39.99],
 ];
 /** Complete values by field, for shapes that random parts never form: a ring must be closed. */
 const WHOLE: Readonly<Record<string, readonly unknown[]>> = {
@@ -74,6 +75,10 @@ const WHOLE: Readonly<Record<string, readonly unknown[]>> = {
     { type: 'Polygon', coordinates: [RING] },
     { type: 'Polygon', coordinates: [RING, HOLE] },
     { type: 'MultiPolygon', coordinates: [[RING], [HOLE]] },
+  ],
+  point: [
+    { lat: 40.01, lng: 5.01 },
+    { lat: 45.01, lng: 10.01 },
   ],
 };
 

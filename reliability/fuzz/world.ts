@@ -48,7 +48,7 @@ export async function openWorld({
 
 async function setUp(ops: OpsClient, { name, cityId, merchantId, center, drivers }: Tenant): Promise<void> {
   requireSuccess('a city', await ops.putCity({ cityId, name, timezone: 'UTC', currency: 'EUR', center }));
-  const [south, west, north, east] = [center.lat - 0.5, center.lng - 0.5, center.lat + 0.5, center.lng + 0.5];
+  const [south, west, north, east] = [center.lat - 0.3, center.lng - 0.3, center.lat + 0.3, center.lng + 0.3];
   requireSuccess(
     'a zone',
     await ops.putZone({

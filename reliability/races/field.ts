@@ -80,6 +80,8 @@ export type FieldOptions = { name: string; slots: number; offerTtlSeconds: numbe
 
 const DEGREES_APART = 0.6;
 const SLOTS_PER_ROW = 10;
+/** More than from the first slot to the last. */
+const FIELD_METERS = 1_000_000;
 const NEAR_METERS = 100;
 const FAR_METERS = 1_500;
 const METERS_PER_DEGREE = 111_195;
@@ -98,7 +100,14 @@ export async function openField(
   const ops = await connections.ops('races');
   requireSuccess(
     'the city',
-    await ops.putCity({ cityId, name, timezone: 'UTC', currency: 'EUR', center: pickupOf(0) }),
+    await ops.putCity({
+      cityId,
+      name,
+      timezone: 'UTC',
+      currency: 'EUR',
+      center: pickupOf(0),
+      serviceRadiusMeters: FIELD_METERS,
+    }),
   );
   requireSuccess(
     'the zone',

@@ -7,6 +7,7 @@ import { type Candidate, type Wanted } from '../../domain/matching/candidate';
 import { nextExclusionEndsAt } from '../../domain/matching/exclusion';
 import { rankCandidates, type Ranking } from '../../domain/matching/ranking';
 import { searchKind, searchRadiusMeters } from '../../domain/matching/searchPlan';
+import { cappedBonus } from '../../domain/orders/orderRules';
 import { ImpossibleEvent } from '../impossibleEvent';
 import { type DriverMap, type Features, type NearDriver } from '../ports';
 import { searchesWithoutMap } from './deliveryMetrics';
@@ -120,8 +121,13 @@ function planOf(
     escalates,
     broadcastSince: state.broadcastSince,
   });
+  const bonusCents = cappedBonus(
+    facts.payCents,
+    { before: facts.bonusCents, after: state.bonusCents },
+    limits.orders,
+  );
   return {
-    facts: { ...facts, ...state },
+    facts: { ...facts, ...state, bonusCents },
     kind,
     isBroadcastOver: false,
     radiusMeters: searchRadiusMeters(facts.searchRound, state.escalationLevel, limits.search),

@@ -81,7 +81,6 @@ export type NewOrder = {
   readyAt: number | null;
   parcelSize: ParcelSize;
   feeCents: number;
-  payCents?: number;
 };
 
 /** One shop's system. */
@@ -91,7 +90,15 @@ export interface MerchantClient {
   cancel(deliveryId: string, reason: ReasonCode): Promise<Outcome<{ status: DeliveryStatus }>>;
 }
 
-export type CitySetup = { cityId: string; name: string; timezone: string; currency: string; center: Point };
+export type CitySetup = {
+  cityId: string;
+  name: string;
+  timezone: string;
+  currency: string;
+  center: Point;
+  /** Absent: the setting of the service. */
+  serviceRadiusMeters?: number;
+};
 export type ZoneSetup = {
   zoneId: string;
   cityId: string;

@@ -20,7 +20,8 @@ export type ReplayEnd = 'ALL_ENDED' | 'NO_COURIER_LEFT' | 'UNTIL' | 'STOPPED';
 
 /** Delay between the preparation and the first played minute, in real ms. */
 const LEAD_MS = 1_000;
-const PAY_CENTS = 1_000;
+/** The plane of a day may be of any size. */
+const PLANE_METERS = 1_000_000;
 const REGISTRATIONS_AT_ONCE = 8;
 const TIMER_EVERY_MS = 100;
 
@@ -103,6 +104,7 @@ export class Replay {
         timezone: 'UTC',
         currency: 'USD',
         center: this.pointOf(this.middle),
+        serviceRadiusMeters: PLANE_METERS,
       }),
     );
     requireSuccess('the shops', await ops.putMerchant({ merchantId, name: 'The restaurants of the day' }));
@@ -198,7 +200,6 @@ export class Replay {
         cityId: this.cityId,
         parcelSize: 'SMALL',
         feeCents: 0,
-        payCents: PAY_CENTS,
         readyAt: clock.instantOf(order.readyMinute),
         pickup: { address: `restaurant ${order.restaurantId}`, point: this.pointOf(restaurant) },
         dropoff: { address: `order ${order.id} of ${day.orders.length}`, point: this.pointOf(order) },

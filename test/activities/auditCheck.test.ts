@@ -75,7 +75,7 @@ async function order(): Promise<string> {
       currency: null,
       by: { kind: 'merchant', id: MERCHANT },
     },
-    'hash',
+    { fingerprint: '2:hash', requestHash: 'hash', fields: [] },
     newId(),
     Date.now(),
   );

@@ -111,7 +111,7 @@ async function life(): Promise<{ deliveryId: string; drivers: [string, string] }
     timeScale: 1,
     travel: TRAVEL_MODEL,
     notifyRelay,
-  }).takeOrder(order, 'hash', newId(), clock());
+  }).takeOrder(order, { fingerprint: '2:hash', requestHash: 'hash', fields: [] }, newId(), clock());
   if (!('taken' in taken)) throw new Error(taken.detail);
   const { deliveryId } = taken;
   const {

@@ -386,7 +386,14 @@ describe('the case of a delivery', () => {
 
   it('has an exact CSV form that runs no formulas', () => {
     const point = { lat: 1, lng: 2 };
-    const stop = { address: '=Dam "2", é', point, contactName: null, contactPhone: null, notes: null };
+    const stop = {
+      address: '=Dam "2", é',
+      point,
+      contactName: null,
+      contactPhone: null,
+      contactPhoneE164: null,
+      notes: null,
+    };
     const at = '2026-11-01T10:00:00.000Z';
     const text = caseCsv({
       delivery: {

@@ -21,6 +21,12 @@ const ring = [
   [13.4, 52.6],
   [13.3, 52.5],
 ];
+const RING_OF_CITY = [
+  [4.8, 52.3],
+  [4.9, 52.3],
+  [4.9, 52.4],
+  [4.8, 52.3],
+];
 const zone = (coordinates: unknown, change: object = {}) => ({
   name: 'North',
   area: { type: 'Polygon', coordinates },
@@ -32,6 +38,8 @@ describe('a city', () => {
     expect((await world.as(ops()).put('/v2/cities/berlin', BERLIN).expect(201)).body).toEqual({
       cityId: 'berlin',
       ...BERLIN,
+      country: null,
+      serviceRadiusMeters: null,
       escalationMinutes: null,
     });
     await world
@@ -161,7 +169,7 @@ describe('a zone', () => {
       (
         await world
           .as(ops())
-          .put(`/v2/cities/${CITY}/zones/harbour`, zone([ring]))
+          .put(`/v2/cities/${CITY}/zones/harbour`, zone([RING_OF_CITY]))
           .expect(409)
       ).body.code,
     ).toBe('ALREADY_EXISTS');

@@ -40,6 +40,7 @@ import { LEAVE_REASONS, LOSS_REASONS } from '../../domain/driver/loss';
 import type { OfferFacts } from '../../domain/delivery/offer';
 import { RANKING_LIMITS } from '../../domain/matching/candidate';
 import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
+import { ORDER_LIMITS } from '../../domain/orders/orderLimits';
 import { type CaseFacts } from '../../domain/support/supportCase';
 import {
   type Answer,
@@ -62,6 +63,7 @@ const LIMITS: DispatchLimits = {
   escalation: ESCALATION_LIMITS,
   lapsePause: { afterLapses: 2, pauseMs: 15 * MINUTE },
   pushesOffers: true,
+  orders: ORDER_LIMITS,
 };
 const FEATURES: DispatchFeatures = {
   availabilityStates: () => true,

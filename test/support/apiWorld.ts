@@ -138,6 +138,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
   return {
     ...services,
     settings: {
+      orders: limits.orders,
       api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 2_000 },
       rateLimits: {
         perMinute: 100_000,

@@ -15,6 +15,7 @@ import type { Point } from '../../domain/geo/places';
 import { TRAVEL_MODEL } from '../../domain/geo/places';
 import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
 import { RANKING_LIMITS } from '../../domain/matching/candidate';
+import { ORDER_LIMITS } from '../../domain/orders/orderLimits';
 import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
 import { freshDatabase, type FreshDatabase } from './database';
 import { createMemoryDriverMap, type MemoryDriverMap } from './memoryDriverMap';
@@ -31,6 +32,7 @@ export const TEST_LIMITS: DispatchLimits = {
   escalation: ESCALATION_LIMITS,
   lapsePause: { afterLapses: 0, pauseMs: 15 * 60_000 },
   pushesOffers: false,
+  orders: ORDER_LIMITS,
 };
 
 export const CITY = 'testville';

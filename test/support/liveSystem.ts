@@ -184,7 +184,12 @@ export class LiveSystem {
       'a city',
       await ops.putCity({ cityId, name: 'Testville', timezone: 'UTC', currency: 'EUR', center: CENTER }),
     );
-    const [south, north, west, east] = [CENTER.lat - 1, CENTER.lat + 1, CENTER.lng - 1, CENTER.lng + 1];
+    const [south, north, west, east] = [
+      CENTER.lat - 0.3,
+      CENTER.lat + 0.3,
+      CENTER.lng - 0.3,
+      CENTER.lng + 0.3,
+    ];
     const ring = [
       [west, south],
       [east, south],

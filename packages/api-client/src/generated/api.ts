@@ -803,7 +803,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description UNKNOWN_CITY, UNKNOWN_MERCHANT, WRONG_CURRENCY, TIME_NOT_POSSIBLE */
+                /** @description UNKNOWN_CITY, UNKNOWN_MERCHANT, WRONG_CURRENCY, TIME_NOT_POSSIBLE, STOP_OUT_OF_AREA, PAY_NOT_ALLOWED */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -1668,6 +1668,15 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description STOP_OUT_OF_AREA */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description TOO_MANY_REQUESTS */
                 429: {
                     headers: {
@@ -1803,6 +1812,15 @@ export interface paths {
                 };
                 /** @description UNSUPPORTED_MEDIA_TYPE */
                 415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description PAY_NOT_ALLOWED */
+                422: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -5019,6 +5037,15 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description INVALID_CENTER */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description TOO_MANY_REQUESTS */
                 429: {
                     headers: {
@@ -7766,7 +7793,7 @@ export interface components {
          * @description Stable; clients decide by it. Later versions may add codes
          * @enum {string}
          */
-        ProblemCode: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "NOT_FOUND" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "IDEMPOTENCY_CONFLICT" | "ALREADY_EXISTS" | "OFFER_EXPIRED" | "OFFER_WITHDRAWN" | "ALREADY_ANSWERED" | "PAY_NOT_RAISED" | "NOT_PICKED_UP" | "ILLEGAL_TRANSITION" | "TOO_MANY_OPEN_DELIVERIES" | "CASE_RESOLVED" | "CASE_NEEDS_DECISION" | "DRIVER_OFF_DUTY" | "DRIVER_ON_BREAK" | "DRIVER_HAS_NO_ROOM" | "DRIVER_IN_OTHER_CITY" | "DRIVER_NOT_AVAILABLE" | "PUSH_OFF" | "FEATURE_OFF" | "FEATURE_KILLED" | "FEATURE_CHANGED" | "NOT_ON_BREAK" | "NOT_PAUSED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "REASON_NOT_ALLOWED" | "INVALID_DURATION" | "INVALID_SHIFT_END" | "INVALID_AREA" | "UNKNOWN_CITY" | "UNKNOWN_MERCHANT" | "WRONG_CURRENCY" | "TIME_NOT_POSSIBLE" | "TOO_MANY_REQUESTS" | "INTERNAL" | "NOT_ANSWERED_IN_TIME" | "UNAVAILABLE";
+        ProblemCode: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "NOT_FOUND" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "IDEMPOTENCY_CONFLICT" | "ALREADY_EXISTS" | "OFFER_EXPIRED" | "OFFER_WITHDRAWN" | "ALREADY_ANSWERED" | "PAY_NOT_RAISED" | "NOT_PICKED_UP" | "ILLEGAL_TRANSITION" | "TOO_MANY_OPEN_DELIVERIES" | "CASE_RESOLVED" | "CASE_NEEDS_DECISION" | "DRIVER_OFF_DUTY" | "DRIVER_ON_BREAK" | "DRIVER_HAS_NO_ROOM" | "DRIVER_IN_OTHER_CITY" | "DRIVER_NOT_AVAILABLE" | "PUSH_OFF" | "FEATURE_OFF" | "FEATURE_KILLED" | "FEATURE_CHANGED" | "NOT_ON_BREAK" | "NOT_PAUSED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "REASON_NOT_ALLOWED" | "INVALID_DURATION" | "INVALID_SHIFT_END" | "INVALID_AREA" | "STOP_OUT_OF_AREA" | "PAY_NOT_ALLOWED" | "INVALID_CENTER" | "UNKNOWN_CITY" | "UNKNOWN_MERCHANT" | "WRONG_CURRENCY" | "TIME_NOT_POSSIBLE" | "TOO_MANY_REQUESTS" | "INTERNAL" | "NOT_ANSWERED_IN_TIME" | "UNAVAILABLE";
         V1Location: {
             lat: number;
             lng: number;
@@ -7964,6 +7991,8 @@ export interface components {
             point: components["schemas"]["Point"];
             contactName: string | null;
             contactPhone: string | null;
+            /** @description The number to call; null: none could be found in contactPhone */
+            contactPhoneE164: string | null;
             notes: string | null;
         };
         /** @description WGS 84, in degrees */
@@ -8002,7 +8031,7 @@ export interface components {
             /** @description What the merchant pays */
             feeCents: number;
             /**
-             * @description What the driver earns; null: by the tariff
+             * @description Ops only: what the driver earns, at most PAY_MAX_CENTS; null: by the tariff
              * @default null
              */
             payCents?: number | null;
@@ -8017,7 +8046,10 @@ export interface components {
             point: components["schemas"]["Point"];
             /** @default null */
             contactName?: string | null;
-            /** @default null */
+            /**
+             * @description Kept as given. The service adds the number in E.164 where it finds one
+             * @default null
+             */
             contactPhone?: string | null;
             /** @default null */
             notes?: string | null;
@@ -8187,6 +8219,8 @@ export interface components {
             cityId: string;
             name: string;
             phone: string | null;
+            /** @description Null: no number could be found in `phone` */
+            phoneE164: string | null;
             /** @enum {string} */
             vehicleKind: "BICYCLE" | "MOPED" | "CAR" | "VAN";
             offerVersion: number | null;
@@ -8242,7 +8276,10 @@ export interface components {
             driverId?: string;
             cityId: string;
             name: string;
-            /** @default null */
+            /**
+             * @description Kept as given. The service adds the number in E.164 where it finds one
+             * @default null
+             */
             phone?: string | null;
             /** @enum {string} */
             vehicleKind: "BICYCLE" | "MOPED" | "CAR" | "VAN";
@@ -8333,6 +8370,8 @@ export interface components {
             point: components["schemas"]["Point"];
             contactName: string | null;
             contactPhone: string | null;
+            /** @description The number to call; null: unknown */
+            contactPhoneE164: string | null;
             notes: string | null;
         } | {
             /** @enum {string} */
@@ -8367,6 +8406,10 @@ export interface components {
             timezone: string;
             currency: string;
             center: components["schemas"]["Point"];
+            /** @description Null: that of the time zone */
+            country: string | null;
+            /** @description Null: the global setting applies */
+            serviceRadiusMeters: number | null;
             /** @description Null: the global setting applies */
             escalationMinutes: number[] | null;
         };
@@ -8375,6 +8418,10 @@ export interface components {
             timezone: string;
             currency: string;
             center: components["schemas"]["Point"];
+            /** @description Of local phone numbers. Null: that of the time zone. Omitted: unchanged */
+            country?: string | null;
+            /** @description How far from the centre stops and zones may be. Null: the setting. Omitted: unchanged */
+            serviceRadiusMeters?: number | null;
             /** @description Null: the global setting applies. Omitted: unchanged */
             escalationMinutes?: number[] | null;
         };

@@ -106,6 +106,8 @@ export interface components {
             point: components["schemas"]["Point"];
             contactName: string | null;
             contactPhone: string | null;
+            /** @description The number to call; null: unknown */
+            contactPhoneE164: string | null;
             notes: string | null;
         } | {
             /** @enum {string} */

@@ -2,6 +2,7 @@ import express, { type Express, type Router } from 'express';
 import helmet from 'helmet';
 import type { ApiDeps } from './deps';
 import { codecCors } from './http/codecCors';
+import { cors } from './http/cors';
 import { demoSignInRouter } from './http/demoSignIn';
 import { docsRouter } from './http/docsPage';
 import type { Endpoint } from './http/endpoint';
@@ -25,6 +26,7 @@ import { positionEndpoints } from './routes/positions';
 import { pushEndpoints } from './routes/push';
 import { rescueEndpoints } from './routes/rescue';
 import { CODEC_PATH, temporalCodecEndpoints } from './routes/temporalCodec';
+import { trackingEndpoints } from './routes/tracking';
 import { zoneHealthEndpoints } from './routes/zoneHealth';
 import { endpointRouter, problemHandler } from './http/serve';
 
@@ -47,6 +49,7 @@ export function apiEndpoints(deps: ApiDeps): Endpoint[] {
     ...featureEndpoints(deps),
     ...rescueEndpoints(deps),
     ...temporalCodecEndpoints(deps),
+    ...trackingEndpoints(deps),
   ];
 }
 
@@ -67,6 +70,7 @@ export function createApp(deps: ApiDeps): Express {
     }),
   );
   app.use(CODEC_PATH, codecCors(deps.payloads.uiOrigin));
+  app.use(cors(deps.settings.corsOrigins));
   app.use(
     endpointRouter({ ...deps, rateLimits }, endpoints),
     healthRouter(deps),

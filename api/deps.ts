@@ -3,12 +3,13 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Services } from '../services/compose';
 import type { FeatureService } from '../services/features/featureService';
-import type { Clock, DependencyChecks, DriverStates, NewId, Read } from '../services/ports';
+import type { Clock, DependencyChecks, DriverStates, NewId, Read, RoomStates } from '../services/ports';
 import type { PrismaClient } from '../prisma/client/client';
 import type { ApiSettings } from '../settings';
 import type { CommandSender } from './commands/commandSender';
 import type { TokenSigner } from './auth/localTokens';
 import type { TokenReader } from './auth/tokens';
+import type { TrackingTokens } from './auth/trackingTokens';
 
 /** The services that routes call. */
 type CalledServices = Pick<
@@ -26,7 +27,10 @@ type CalledServices = Pick<
 /** The dependencies of the API. `main.ts` and the tests provide them; routes build no clients. */
 export type ApiDeps = CalledServices & {
   driverStates: Pick<DriverStates, 'read' | 'offerSeen'>;
-  settings: Pick<ApiSettings, 'api' | 'rateLimits' | 'orders'>;
+  roomStates: Pick<RoomStates, 'tracking'>;
+  /** Null: customers cannot follow deliveries. */
+  tracking: TrackingTokens | null;
+  settings: Pick<ApiSettings, 'api' | 'rateLimits' | 'orders' | 'corsOrigins'>;
   log: Logger;
   clock: Clock;
   newId: NewId;

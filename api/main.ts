@@ -2,13 +2,14 @@
 import { createServer, type Server } from 'node:http';
 import { Client } from '@temporalio/client';
 import { Redis } from 'ioredis';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { answerFromRow } from '../services/deliveries/deliveryEvents';
 import { commonChecks, composeAdapters } from '../adapters/compose';
 import { createFeatureClient } from '../adapters/openfeature/featureClient';
 import { connectPostgres, poolReader } from '../adapters/postgres/database';
+import { createProcessLog } from '../adapters/processLog';
 import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
 import { FOLLOWING_PRIMARY } from '../adapters/redis/primary';
 import { createPayloadReader, dataConverterOf } from '../adapters/temporal/payloadCodec';
@@ -24,6 +25,7 @@ import { stopServing } from './http/shutdown';
 import { connectTemporal, createWorkflowUpdates } from './commands/workflowUpdates';
 import { createLocalSigner } from './auth/localTokens';
 import { createTokenReader } from './auth/tokens';
+import { createTrackingTokens, withTracking } from './auth/trackingTokens';
 
 /** Each report is valid for three times as long. */
 const REPORT_INGEST_UP_EVERY_MS = 5_000;
@@ -32,7 +34,7 @@ const TEMPORAL_CHECK_MS = 1_500;
 async function main(): Promise<void> {
   const settings = readApiSettings(process.env);
   const temporal = readTemporalSettings(process.env);
-  const log = pino({ level: settings.log.level, name: 'api' });
+  const { log, always } = createProcessLog({ level: settings.log.level, name: 'api' });
   collectDefaultMetrics();
 
   const postgres = connectPostgres(settings.database.url, {
@@ -50,7 +52,14 @@ async function main(): Promise<void> {
 
   const clock = Date.now;
   const changeChannel = createFeatureChangeChannel(redis, log);
-  const features = await startFeatures({ db, changeChannel, environment: settings.features, clock, log });
+  const features = await startFeatures({
+    db,
+    changeChannel,
+    environment: settings.features,
+    clock,
+    log,
+    featureLog: always,
+  });
   const adapters = composeAdapters({ db, redis, client, settings, clock, log });
   const { services, relay } = composeRelayedServices({
     ...adapters,
@@ -62,9 +71,10 @@ async function main(): Promise<void> {
     log,
   });
   const { map, dispatcher } = adapters;
-  const { store, driverStates } = services;
+  const { store, driverStates, roomStates } = services;
   const notifyRelay = relay.notify;
-  const readToken = createTokenReader(settings.auth, log);
+  const tracking = settings.tracking === null ? null : createTrackingTokens(settings.tracking);
+  const readToken = withTracking(createTokenReader(settings.auth, log), tracking);
 
   const progress = { isStopping: false };
   const server = createServer(
@@ -78,6 +88,7 @@ async function main(): Promise<void> {
       read: poolReader(postgres),
       redis,
       readToken,
+      tracking,
       signDemoToken: settings.demoSignIn ? createLocalSigner(settings.auth) : null,
       features: createFeatureService({
         db,
@@ -121,6 +132,9 @@ async function main(): Promise<void> {
     redis,
     readToken,
     driverStates,
+    roomStates,
+    origins: settings.corsOrigins,
+    servesPolling: settings.servesPolling,
     clock,
     log,
     cityIds: async () => (await db.city.findMany({ select: { id: true } })).map(({ id }) => id),

@@ -3,7 +3,7 @@
  * opens a connection or reads the environment: the ports come in, the services come out.
  */
 import { createAuditChains } from '../adapters/postgres/auditChains';
-import { type Database, type Postgres } from '../adapters/postgres/database';
+import { type Database, poolReader, type Postgres } from '../adapters/postgres/database';
 import { createDeliveryStore } from '../adapters/postgres/deliveryStore';
 import { createDriverRegistry } from '../adapters/postgres/driverRegistry';
 import { readFeatureRows } from '../adapters/postgres/featureRows';
@@ -35,10 +35,12 @@ import {
   type Log,
   type NewId,
   type NotifyRelay,
+  type RoomStates,
 } from './ports';
 import { createPositions, type Positions } from './positions';
 import { createRegistration, type Registration } from './registration';
 import { createRescue, type RescueService } from './rescue';
+import { createRoomStates } from './roomStates';
 import { createSupportCases, type SupportCases } from './supportCases';
 import { createWake, type Wake, type WakeDeps } from './wake';
 import { createZoneHealth, type ZoneHealth, type ZoneHealthDeps } from './zones/zoneHealth';
@@ -72,6 +74,7 @@ export type Services = {
   positions: Positions;
   registration: Registration;
   driverStates: DriverStates;
+  roomStates: RoomStates;
   supportCases: SupportCases;
   rescue: RescueService;
   zoneHealth: ZoneHealth;
@@ -100,6 +103,7 @@ export function composeServices(deps: ServiceDeps): Services {
     positions: createPositions({ db, map, clock, notifyRelay }),
     registration: createRegistration(createDriverRegistry(db)),
     driverStates: createDriverStates({ db, clock }),
+    roomStates: createRoomStates({ read: poolReader(postgres), clock }),
     supportCases: createSupportCases({ db, clock, notifyRelay }),
     rescue: createRescue({ db, features, clock, newId, limits, notifyRelay }),
     zoneHealth: createZoneHealth({
@@ -169,6 +173,7 @@ export async function startFeatures({
   environment,
   clock,
   log,
+  featureLog,
 }: {
   db: Database;
   changeChannel: FeatureChangeChannel;
@@ -176,6 +181,8 @@ export async function startFeatures({
   environment: readonly FeatureSetting[];
   clock: Clock;
   log: Log;
+  /** For what is on and off, whatever LOG_LEVEL says. */
+  featureLog: Log;
 }): Promise<FeatureRegistry> {
   const names = environment.map(({ feature }) => feature);
   const features = createFeatureRegistry({
@@ -186,6 +193,6 @@ export async function startFeatures({
     readRows: () => readFeatureRows(db, names, 1),
   });
   await features.start();
-  logFeatures(features, log);
+  logFeatures(features, featureLog);
   return features;
 }

@@ -7,6 +7,7 @@ import type { Actor } from '../domain/delivery/status';
 import type { Emit, Message } from '../domain/notices/message';
 import type { Notice } from '../domain/notices/notice';
 import type { DriverState } from '../domain/notices/realtimeEvents';
+import type { MerchantState, OpsState, Tracking } from '../domain/notices/stateEvents';
 import type { Point } from '../domain/geo/places';
 
 /** The time by this process's clock, epoch ms. */
@@ -145,6 +146,15 @@ export interface DriverStates {
    * @returns whether it was recorded
    */
   offerSeen(offerId: string, driverId: string): Promise<boolean>;
+}
+
+/** What ops, merchants and followers of a delivery are sent when they connect; bounded. */
+export interface RoomStates {
+  /** @param cities 'all', or these only */
+  ops(cities: readonly string[] | 'all'): Promise<OpsState>;
+  merchant(merchantId: string): Promise<MerchantState>;
+  /** @returns null for an unknown delivery */
+  tracking(deliveryId: string): Promise<Tracking | null>;
 }
 
 /**

@@ -27,7 +27,7 @@ export function serviceContradictions(env: Environment): string[] {
 
 /** Exactly one source of token keys is set, and demo tokens are issued on this machine only. */
 export function apiContradictions(env: Environment): string[] {
-  return [...tokenSources(env), ...exposedDemo(env)];
+  return [...tokenSources(env), ...exposedDemo(env), ...sharedTrackingKey(env)];
 }
 
 function tokenSources(env: Environment): string[] {
@@ -51,6 +51,22 @@ function exposedDemo(env: Environment): string[] {
     ...(proxies === 0 ? [] : [`${trustedProxies.name} is ${proxies}`]),
   ];
   return because.map((reason) => `${demoSignIn.name} is true and ${reason}; allowed: only one of them`);
+}
+
+/** A key that signs for people must not sign what is handed to customers. */
+function sharedTrackingKey(env: Environment): string[] {
+  const { trackingKey, trackingPreviousKey, localKey } = API;
+  const present = env[trackingKey.name];
+  const previous = env[trackingPreviousKey.name];
+  const own = env[localKey.name];
+  return [
+    ...(own !== undefined && (present === own || previous === own)
+      ? [`${trackingKey.name} is the same as ${localKey.name}; allowed: a key of its own`]
+      : []),
+    ...(previous !== undefined && present === undefined
+      ? [`${trackingPreviousKey.name} is set without ${trackingKey.name}; allowed: both, or neither`]
+      : []),
+  ];
 }
 
 function rising(

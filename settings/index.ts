@@ -10,7 +10,7 @@ import type { TravelModel } from '../domain/geo/places';
 import type { OrderLimits } from '../domain/orders/orderLimits';
 import { RANKING_LIMITS, type RankingLimits } from '../domain/matching/candidate';
 import { type SearchLimits } from '../domain/matching/searchPlan';
-import type { FeatureSetting } from '../domain/features/rollout';
+import { environmentSetting, type FeatureSetting } from '../domain/features/rollout';
 import { apiContradictions, serviceContradictions } from './contradictions';
 import { apiRisks, serviceRisks } from './production';
 import type { Environment, Variable } from './variable';
@@ -78,7 +78,15 @@ export type ApiSettings = Settings & {
   /** The origin of the Temporal UI, for the codec endpoint; null: no page may call it. */
   temporalUiOrigin: string | null;
   rateLimits: RateLimits;
+  /** Null: customers cannot follow deliveries. */
+  tracking: TrackingSettings | null;
+  /** Browser origins that may use API and sockets; null: none is listed. */
+  corsOrigins: readonly string[] | null;
+  servesPolling: boolean;
 };
+
+/** How tracking tokens are signed, and how long they are valid after the delivery is due. */
+export type TrackingSettings = { key: string; previousKey: string | null; validMs: number };
 
 /** How tokens are verified: by the issuer's public keys, or by one key for demo and tests. */
 export type AuthSettings = {
@@ -294,30 +302,30 @@ function travelPart(read: Read): TravelModel {
 
 function featuresPart(read: Read): FeatureSetting[] {
   return [
-    {
-      feature: 'driver_offers',
-      state: read(SERVICE.enableDriverOffers),
-      rolloutPercent: read(SERVICE.driverOffersRollout),
-      cities: read(SERVICE.driverOffersCities),
-    },
-    {
-      feature: 'availability_states',
-      state: read(SERVICE.enableAvailabilityStates),
-      rolloutPercent: read(SERVICE.availabilityStatesRollout),
-      cities: read(SERVICE.availabilityStatesCities),
-    },
-    {
-      feature: 'escalation',
-      state: read(SERVICE.enableEscalation),
-      rolloutPercent: read(SERVICE.escalationRollout),
-      cities: read(SERVICE.escalationCities),
-    },
-    {
-      feature: 'auto_reassignment',
-      state: read(SERVICE.enableAutoReassignment),
-      rolloutPercent: read(SERVICE.autoReassignmentRollout),
-      cities: read(SERVICE.autoReassignmentCities),
-    },
+    environmentSetting(
+      'driver_offers',
+      read(SERVICE.enableDriverOffers),
+      read(SERVICE.driverOffersRollout),
+      read(SERVICE.driverOffersCities),
+    ),
+    environmentSetting(
+      'availability_states',
+      read(SERVICE.enableAvailabilityStates),
+      read(SERVICE.availabilityStatesRollout),
+      read(SERVICE.availabilityStatesCities),
+    ),
+    environmentSetting(
+      'escalation',
+      read(SERVICE.enableEscalation),
+      read(SERVICE.escalationRollout),
+      read(SERVICE.escalationCities),
+    ),
+    environmentSetting(
+      'auto_reassignment',
+      read(SERVICE.enableAutoReassignment),
+      read(SERVICE.autoReassignmentRollout),
+      read(SERVICE.autoReassignmentCities),
+    ),
   ];
 }
 
@@ -382,6 +390,9 @@ function apiPart(read: Read): Omit<ApiSettings, keyof Settings> {
     },
     demoSignIn: read(API.demoSignIn) === 'true',
     temporalUiOrigin: read(API.temporalUiOrigin),
+    tracking: trackingPart(read),
+    corsOrigins: read(API.corsOrigins),
+    servesPolling: read(API.socketPolling) === 'true',
     rateLimits: {
       perMinute: read(API.perMinute),
       merchantPerMinute: read(API.merchantPerMinute),
@@ -391,6 +402,17 @@ function apiPart(read: Read): Omit<ApiSettings, keyof Settings> {
       badTokenPerMinute: read(API.badTokenPerMinute),
     },
   };
+}
+
+function trackingPart(read: Read): TrackingSettings | null {
+  const key = read(API.trackingKey);
+  return key === null
+    ? null
+    : {
+        key,
+        previousKey: read(API.trackingPreviousKey),
+        validMs: read(API.trackingHours) * 3_600_000,
+      };
 }
 
 function keysPart(read: Read): AuthSettings['keys'] {

@@ -174,6 +174,28 @@ function readPair<T extends string>(pair: string, meanings: readonly T[]): [stri
   return end < 1 || means === undefined ? null : [pair.slice(0, end), means];
 }
 
+/** Origins separated by commas, as browsers send them; unset = null. */
+export function optionalOrigins(name: string, meaning: string): Variable<readonly string[] | null> {
+  return variable<readonly string[] | null>(
+    {
+      name,
+      allowed: 'origins such as https://ops.example, separated by commas, without a path; no wildcard',
+      fallback: null,
+      meaning,
+    },
+    (text) => {
+      const origins = text.split(',').map((origin) => origin.trim());
+      return origins.every(isOrigin) ? { value: origins } : wrongValue(text);
+    },
+    NONE,
+  );
+}
+
+/** Apps in a web view have origins of their own schemes, such as capacitor://localhost. */
+function isOrigin(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.[\]:-]+$/.test(text) && URL.canParse(text);
+}
+
 /** A URL that may contain a password, so its value is never shown. */
 export function secretUrl(name: string, protocols: readonly string[], meaning: string): Variable<string> {
   return variable<string>(

@@ -1,6 +1,7 @@
 import { CLAIM_VARIABLES, PRODUCTION_VARIABLES } from './accessVariables';
 import { defaultRolloutPercent, type FeatureName } from '../domain/features/rollout';
 import { CODEC_VARIABLES, PRIVACY_VARIABLES } from './privacyVariables';
+import { OUTSIDE_VARIABLES } from './outsideVariables';
 import {
   choice,
   decimal,
@@ -450,6 +451,7 @@ export const API_VARIABLES = {
   audience: word('JWT_AUDIENCE', 'driver-service', 'the `aud` that a token must have'),
   ...CLAIM_VARIABLES,
   ...CODEC_VARIABLES,
+  ...OUTSIDE_VARIABLES,
   perMinute: whole('RATE_LIMIT_PER_MINUTE', 600, PER_MINUTE, 'requests a minute of one driver or customer'),
   merchantPerMinute: whole(
     'RATE_LIMIT_MERCHANT_PER_MINUTE',
@@ -483,12 +485,12 @@ export const API_VARIABLES = {
   ),
 };
 
-function featureRollout(feature: FeatureName, subjects: string): Variable<number> {
-  return whole(
+function featureRollout(feature: FeatureName, subjects: string): Variable<number | null> {
+  return optionalWhole(
     `${feature.toUpperCase()}_ROLLOUT`,
-    defaultRolloutPercent(feature),
     { min: 0, max: 100 },
-    `percent of ${subjects} that ${feature} holds for`,
+    `percent of ${subjects} that ${feature} holds for. ` +
+      `Unset: ${defaultRolloutPercent(feature)}, can be changed. 0: killed, nothing overrides it`,
   );
 }
 

@@ -4,7 +4,6 @@
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import Redis from 'ioredis';
-import pino from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { createDeliveryActivities } from '../activities/delivery';
@@ -16,6 +15,7 @@ import { connectPostgres } from '../adapters/postgres/database';
 import { outboxBacklog } from '../adapters/postgres/outbox';
 import { readLatestHealth } from '../adapters/postgres/zoneHealthRows';
 import { createTemporalClock, requireTemporalTime } from '../adapters/temporal/temporalClock';
+import { createProcessLog } from '../adapters/processLog';
 import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
 import { FOLLOWING_PRIMARY } from '../adapters/redis/primary';
 import { dataConverterOf } from '../adapters/temporal/payloadCodec';
@@ -47,7 +47,7 @@ const LOST_DRIVERS_MS = 15_000;
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
   const temporal = readTemporalSettings(process.env);
-  const log = pino({ level: settings.log.level, name: 'worker' });
+  const { log, always } = createProcessLog({ level: settings.log.level, name: 'worker' });
   installTemporalLog(log);
   collectDefaultMetrics();
 
@@ -72,6 +72,7 @@ async function main(): Promise<void> {
     environment: settings.features,
     clock,
     log,
+    featureLog: always,
   });
   const temporalClock = createTemporalClock(clock, () => performance.now());
   const running: { worker?: Worker } = {};

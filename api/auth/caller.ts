@@ -8,7 +8,9 @@ export type Caller =
   | { role: 'driver'; subject: string; driverId: string }
   | { role: 'ops'; subject: string; cities: readonly string[] | 'all' }
   | { role: 'merchant'; subject: string; merchantId: string }
-  | { role: 'customer'; subject: string };
+  | { role: 'customer'; subject: string }
+  /** Whoever holds the tracking token of one delivery. */
+  | { role: 'tracking'; subject: string; deliveryId: string };
 
 /** The actor in the audit trail. */
 export function actorOf(caller: Caller): Actor {
@@ -20,6 +22,7 @@ export function actorOf(caller: Caller): Actor {
     case 'merchant':
       return { kind: 'merchant', id: caller.merchantId };
     case 'customer':
+    case 'tracking':
       return { kind: 'customer', id: caller.subject };
   }
 }

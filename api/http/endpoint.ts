@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Caller, Role } from '../auth/caller';
+import type { Caller } from '../auth/caller';
 import { fieldErrors } from './fieldErrors';
 import { Problem, type ProblemCode } from './problems';
 import type { LimitKind } from './rateLimits';
@@ -36,7 +36,7 @@ type Common = {
   path: string;
   summary: string;
   tag: string;
-  roles: readonly Role[];
+  roles: readonly Caller['role'][];
   /** Location pings and availability changes by drivers have their own rate limits. */
   limit?: LimitKind;
   /** Accepts the header Idempotency-Key. */

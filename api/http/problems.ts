@@ -116,6 +116,16 @@ export const PROBLEMS = {
     when: 'The availability of the driver does not allow the request.',
   },
   PUSH_OFF: { status: 404, title: 'Web push is disabled', when: 'The service has no VAPID keys.' },
+  TRACKING_OFF: {
+    status: 404,
+    title: 'Tracking is disabled',
+    when: 'The service has no key for tracking tokens.',
+  },
+  TRACKING_OVER: {
+    status: 409,
+    title: 'The delivery can no longer be followed',
+    when: 'The delivery closed longer ago than a tracking token is valid.',
+  },
   FEATURE_OFF: {
     status: 409,
     title: 'The feature is disabled',

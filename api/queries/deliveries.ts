@@ -2,7 +2,7 @@ import type { Read } from '../../services/ports';
 import { Prisma, type PrismaClient } from '../../prisma/client/client';
 import type { Caller } from '../auth/caller';
 import { deliveriesOf, deliveryIsOf } from './scope';
-import { lowestIdSince } from './timedIds';
+import { lowestIdSince } from '../../domain/timedIds';
 
 export type DeliveryFilters = {
   status?: string;
@@ -300,6 +300,7 @@ function visibleTo(caller: Caller): Prisma.AuditEntryWhereInput {
       };
     case 'merchant':
     case 'customer':
+    case 'tracking':
       return {
         kind: { in: MERCHANT_KINDS },
         NOT: {

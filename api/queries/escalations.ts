@@ -2,7 +2,7 @@ import type { CaseReason, CaseState } from '../../domain/support/supportCase';
 import type { Prisma, PrismaClient } from '../../prisma/client/client';
 import type { Caller } from '../auth/caller';
 import { escalationsOf } from './scope';
-import { lowestIdSince } from './timedIds';
+import { lowestIdSince } from '../../domain/timedIds';
 
 export type EscalationFilters = {
   state: CaseState | 'UNRESOLVED';

@@ -14,6 +14,7 @@ export function deliveriesOf(caller: Caller): Prisma.DeliveryWhereInput {
     case 'merchant':
       return { merchantId: caller.merchantId };
     case 'customer':
+    case 'tracking':
       return NO_ROW;
   }
 }
@@ -30,6 +31,7 @@ export function deliveryIsOf(caller: Caller): Prisma.Sql {
     case 'merchant':
       return Prisma.sql`merchant_id = ${caller.merchantId}`;
     case 'customer':
+    case 'tracking':
       return Prisma.sql`false`;
   }
 }
@@ -42,6 +44,7 @@ export function driversOf(caller: Caller): Prisma.DriverWhereInput {
       return caller.cities === 'all' ? {} : { cityId: { in: [...caller.cities] } };
     case 'merchant':
     case 'customer':
+    case 'tracking':
       return NO_ROW;
   }
 }

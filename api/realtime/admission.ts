@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Caller } from '../auth/caller';
-import type { GatewayDeps, GatewayLimits, GatewayServer, GatewaySocket } from './deps';
+import type { Admitted, GatewayDeps, GatewayLimits, GatewayServer, GatewaySocket } from './deps';
 import { TokenError, type TokenReader } from '../auth/tokens';
 
 /** Why a handshake was refused. The client reads it from `data` of its connect_error and must not retry. */
@@ -24,10 +24,22 @@ export class Refusal extends Error {
 export async function admit(
   io: GatewayServer,
   socket: GatewaySocket,
+  deps: GatewayDeps,
+  limits: GatewayLimits,
+): Promise<void> {
+  socket.data.admitted = await admitToken(io, tokenOf(socket.handshake.auth), deps, limits);
+}
+
+/**
+ * Who holds this token, and until when. A connection may present another one later (session.ts).
+ * @throws Refusal, or any other error if the token could not be checked
+ */
+export async function admitToken(
+  io: GatewayServer,
+  token: string,
   { readToken, clock }: GatewayDeps,
   { connectionsPerToken }: GatewayLimits,
-): Promise<void> {
-  const token = tokenOf(socket.handshake.auth);
+): Promise<Admitted> {
   const caller = await read(readToken, token);
   if (caller.role === 'customer') throw new Refusal('FORBIDDEN', 'this role receives no events');
   const expiresAt = expiryOf(token);
@@ -38,7 +50,7 @@ export async function admit(
       'TOO_MANY_CONNECTIONS',
       `a token may have at most ${connectionsPerToken} connections at once`,
     );
-  socket.data.admitted = { caller, tokenHash, expiresAt };
+  return { caller, tokenHash, expiresAt };
 }
 
 async function read(readToken: TokenReader, token: string): Promise<Caller> {

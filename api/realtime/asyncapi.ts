@@ -53,7 +53,9 @@ const DESCRIPTION = [
   'Events that the service sends over Socket.IO, in the namespace `/`.',
   'The client sends its token as `auth.token` of the handshake. The role of the token selects the channel.',
   'Delivery is not guaranteed: an event may arrive twice, and a disconnected client misses events.',
-  'Drivers receive STATE on every connection; ops and merchants read the current state over HTTP.',
+  'Every client receives the current state of its role on each connection: STATE, OPS_STATE, MERCHANT_STATE or',
+  'TRACKING_STATE. SESSION_EXPIRING comes a minute before the token ends; SESSION_REFRESH goes on with another.',
+  'Connect by WebSocket first: long polling, where it is served, needs sticky sessions.',
   'Later versions may add events; ignore unknown ones.',
 ].join(' ');
 
@@ -122,12 +124,23 @@ function channelOf(audience: Audience): Channel {
   };
 }
 
-const nameOf = (audience: Audience): string => (audience === 'ops' ? 'ops' : `a ${audience}`);
+function nameOf(audience: Audience): string {
+  switch (audience) {
+    case 'ops':
+      return 'ops';
+    case 'tracking':
+      return 'a follower of a delivery';
+    case 'driver':
+    case 'merchant':
+      return `a ${audience}`;
+  }
+}
 
 const CHANNELS: Record<Audience, string> = {
   driver: 'Sockets with a driver token. Drivers receive events about their own offers and deliveries.',
   ops: 'Sockets with an ops token. Ops receive the events of every city of the token.',
   merchant: 'Sockets with a merchant token. Merchants receive events about their own deliveries.',
+  tracking: 'Sockets with a tracking token. They receive events about its one delivery.',
 };
 
 /** The events sent to this audience. */

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { DefaultEventsMap, Server, Socket } from 'socket.io';
 import type { EventBody, EventName, MessageName } from '../../domain/notices/realtimeEvents';
-import type { Clock, DriverStates, Log } from '../../services/ports';
+import type { Clock, DriverStates, Log, RoomStates } from '../../services/ports';
 import type { Caller } from '../auth/caller';
 import type { TokenReader } from '../auth/tokens';
 
@@ -19,10 +19,15 @@ export type GatewayDeps = {
   redis: Redis;
   readToken: TokenReader;
   driverStates: DriverStates;
+  roomStates: RoomStates;
   /** All cities, for ops with access to all of them. */
   cityIds: () => Promise<readonly string[]>;
   clock: Clock;
   log: Pick<Log, 'warn'>;
+  /** Browser origins that may connect, beside the service's own; null: all. */
+  origins?: readonly string[] | null;
+  /** Whether long polling is served beside WebSocket; it needs sticky sessions. Default: true. */
+  servesPolling?: boolean;
   limits?: Partial<GatewayLimits>;
   /** Prefix of Redis channel names; tests that share a Redis set it. */
   channelPrefix?: string;

@@ -2,10 +2,9 @@ import type { Server as HttpServer } from 'node:http';
 import { createAdapter } from '@socket.io/redis-adapter';
 import type { Redis } from 'ioredis';
 import { Server } from 'socket.io';
-import type { Clock } from '../../services/ports';
-import { driverRoom, merchantRoom, opsRoom } from '../../domain/notices/message';
+import { ALL_OPS_ROOM, driverRoom, merchantRoom, opsRoom, trackingRoom } from '../../domain/notices/message';
 import type { Caller } from '../auth/caller';
-import { admit, hasTooMany, Refusal, tokenRoom } from './admission';
+import { admit, admitToken, hasTooMany, Refusal, tokenRoom } from './admission';
 import {
   type Admitted,
   GATEWAY_LIMITS,
@@ -16,7 +15,9 @@ import {
 } from './deps';
 import { listenToDriver } from './driver';
 import { connections, connectionsClosed, connectionsOpened, connectionsRefused } from './metrics';
+import { isOriginAllowed } from './origins';
 import { forAdapter } from './redisAdapter';
+import { endAtExpiry, listenForRefresh } from './session';
 import { sendState } from './state';
 
 export type Gateway = {
@@ -31,12 +32,13 @@ export type Gateway = {
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * Serves Socket.IO to drivers, ops and merchants (docs/behaviour.md#realtime). The token is sent in `auth` of
- * the handshake. Only the gateway joins sockets to rooms. A driver receives STATE on every connection. Events
- * arrive through Redis, so several API processes can serve sockets.
+ * Serves Socket.IO to drivers, ops, merchants and followers of a delivery (docs/behaviour.md#realtime). The token
+ * is sent in `auth` of the handshake. Only the gateway joins sockets to rooms. Each client receives the state of its
+ * role on every connection. Events arrive through Redis, so several API processes can serve sockets.
  */
 export function attachGateway(httpServer: HttpServer, deps: GatewayDeps): Gateway {
   const limits = { ...GATEWAY_LIMITS, ...deps.limits };
+  const origins = deps.origins ?? null;
   let isClosing = false;
   const redisFailed = (err: unknown): void =>
     void (isClosing || deps.log.warn({ err }, 'realtime events: Redis failed; retrying'));
@@ -50,6 +52,10 @@ export function attachGateway(httpServer: HttpServer, deps: GatewayDeps): Gatewa
     serveClient: false,
     maxHttpBufferSize: limits.payloadBytes,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    // WebSocket first: it is one connection, which any process can serve.
+    transports: deps.servesPolling === false ? ['websocket'] : ['websocket', 'polling'],
+    ...(origins === null ? {} : { cors: { origin: [...origins], methods: ['GET', 'POST'] } }),
+    allowRequest: (request, answer) => answer(null, isOriginAllowed(request, origins)),
     adapter: createAdapter(forAdapter(deps.redis, redisFailed), forAdapter(subscriber, redisFailed), {
       key: channelPrefix,
     }),
@@ -109,17 +115,21 @@ async function setUpConnection(
   if (hasTooMany(io, admitted.tokenHash, limits.connectionsPerToken + 1)) return void socket.disconnect(true);
   if (isDisconnected(socket)) return;
   count(socket, admitted);
-  endAtExpiry(socket, admitted, deps.clock);
+  const restart = endAtExpiry(socket, deps.clock);
   limitEvents(socket, limits);
   try {
     const rooms = await roomsOf(admitted.caller, deps);
     // A socket that disconnected has left all rooms; a later join would never be undone.
     if (isDisconnected(socket)) return;
     await socket.join(rooms);
-    if (admitted.caller.role !== 'driver') return;
-    listenToDriver(socket, admitted.caller.driverId, deps);
-    const result = await sendState(socket, admitted.caller.driverId, deps.driverStates);
-    if (result === 'noSuchDriver') socket.disconnect(true);
+    if (admitted.caller.role === 'driver') listenToDriver(socket, admitted.caller.driverId, deps);
+    listenForRefresh(socket, restart, {
+      log: deps.log,
+      admit: (token) => admitToken(io, token, deps, limits),
+      moveTo: (next) => moveTo(socket, next, deps),
+    });
+    const result = await sendState(socket, deps);
+    if (result === 'noSuchSubject') socket.disconnect(true);
   } catch (error) {
     // Without rooms and state, the client would receive nothing.
     deps.log.warn(
@@ -142,10 +152,26 @@ async function roomsOf(caller: Caller, { cityIds }: GatewayDeps): Promise<string
     case 'merchant':
       return [merchantRoom(caller.merchantId)];
     case 'ops':
-      return (caller.cities === 'all' ? await cityIds() : caller.cities).map(opsRoom);
+      // Processes of an older release send to the rooms of cities only.
+      return caller.cities === 'all'
+        ? [ALL_OPS_ROOM, ...(await cityIds()).map(opsRoom)]
+        : caller.cities.map(opsRoom);
+    case 'tracking':
+      return [trackingRoom(caller.deliveryId)];
     case 'customer':
       return [];
   }
+}
+
+/** Gives a connection the rooms of its new token, and no others. */
+async function moveTo(socket: GatewaySocket, admitted: Admitted, deps: GatewayDeps): Promise<void> {
+  const rooms = [tokenRoom(admitted.tokenHash), ...(await roomsOf(admitted.caller, deps))];
+  // A socket that disconnected has left all rooms; a later join would never be undone.
+  if (isDisconnected(socket)) return;
+  socket.data.admitted = admitted;
+  const left = [...socket.rooms].filter((room) => room !== socket.id && !rooms.includes(room));
+  await Promise.all(left.map((room) => socket.leave(room)));
+  await socket.join(rooms);
 }
 
 function count(socket: GatewaySocket, { caller: { role } }: Admitted): void {
@@ -155,21 +181,6 @@ function count(socket: GatewaySocket, { caller: { role } }: Admitted): void {
     connections.dec({ role });
     connectionsClosed.inc({ role, reason });
   });
-}
-
-/** The longest delay of a Node timer. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-function endAtExpiry(socket: GatewaySocket, { expiresAt }: Admitted, clock: Clock): void {
-  let timer: NodeJS.Timeout;
-  const wait = (): void => {
-    timer = setTimeout(
-      () => (clock() >= expiresAt ? socket.disconnect(true) : wait()),
-      Math.min(MAX_TIMER_MS, Math.max(0, expiresAt - clock())),
-    );
-  };
-  wait();
-  socket.on('disconnect', () => clearTimeout(timer));
 }
 
 /** Also counts messages without a handler. */
@@ -183,7 +194,7 @@ function limitEvents(socket: GatewaySocket, { eventsPerMinute }: GatewayLimits):
   });
 }
 
-/** Events published while Redis was unavailable are lost, so all connected drivers receive STATE again. */
+/** Events published while Redis was unavailable are lost, so all connected clients receive their state again. */
 function resendStatesAfterRedisGap(io: GatewayServer, subscriber: Redis, deps: GatewayDeps): void {
   let hasGap = false;
   subscriber.on('close', () => (hasGap = true));
@@ -193,7 +204,7 @@ function resendStatesAfterRedisGap(io: GatewayServer, subscriber: Redis, deps: G
   });
 }
 
-/** Concurrent reads of driver states, to bound the load on PostgreSQL. */
+/** Concurrent reads of states, to bound the load on PostgreSQL. */
 const MAX_CONCURRENT_READS = 8;
 
 async function resendStates(sockets: GatewaySocket[], deps: GatewayDeps): Promise<void> {
@@ -204,13 +215,12 @@ async function resendStates(sockets: GatewaySocket[], deps: GatewayDeps): Promis
   }
 }
 
-async function resendState(socket: GatewaySocket, { driverStates, log }: GatewayDeps): Promise<void> {
-  const { caller } = socket.data.admitted;
-  if (caller.role !== 'driver' || !socket.connected) return;
+async function resendState(socket: GatewaySocket, deps: GatewayDeps): Promise<void> {
+  if (!socket.connected) return;
   try {
-    await sendState(socket, caller.driverId, driverStates);
+    await sendState(socket, deps);
   } catch (err) {
-    log.warn({ err }, 'the state of a driver could not be resent');
+    deps.log.warn({ err }, 'the state of a client could not be resent');
     closeForReconnect(socket);
   }
 }

@@ -15,6 +15,7 @@ import { createFeatureService } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';
 import { createCommandSender, type WorkflowUpdates } from '../../api/commands/commandSender';
 import { apiEndpoints } from '../../api/app';
+import { createTrackingTokens } from '../../api/auth/trackingTokens';
 import type { ApiDeps } from '../../api/deps';
 import type { Settings } from '../../settings';
 
@@ -82,8 +83,10 @@ export function createWorld({
     answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event);
   const deps: ApiDeps = {
     ...services,
+    tracking: createTrackingTokens({ key: 'k'.repeat(32), previousKey: null, validMs: 86_400_000 }),
     settings: {
       orders: settings.orders,
+      corsOrigins: null,
       api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 8_000 },
       rateLimits: {
         perMinute: 1,

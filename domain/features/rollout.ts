@@ -58,6 +58,24 @@ export function featureStateOf(variable: string | undefined): FeatureState | nul
   }
 }
 
+/**
+ * The setting that the environment gives.
+ * @param percent as `…_ROLLOUT` says: 0 kills as `false` does; null = unset, and ops may raise the default
+ */
+export function environmentSetting(
+  feature: FeatureName,
+  state: FeatureState,
+  percent: number | null,
+  cities: readonly string[] | null,
+): FeatureSetting {
+  return {
+    feature,
+    state: percent === 0 ? 'KILLED' : state,
+    rolloutPercent: percent ?? defaultRolloutPercent(feature),
+    cities,
+  };
+}
+
 /** Whether the feature is on for this subject. */
 export function decideFeature(setting: FeatureSetting, subject: FeatureSubject): FeatureDecision {
   if (setting.state !== 'ON') return { on: false, why: setting.state };

@@ -47,6 +47,13 @@ export type Emit = {
 
 export const driverRoom = (driverId: string): string => `driver:${driverId}`;
 export const opsRoom = (cityId: string): string => `ops:${cityId}`;
+/** The room of ops of all cities, so that they hear of a city that was made after they connected. */
+export const ALL_OPS_ROOM = 'ops:*';
 /** The room of clients that follow one delivery by its tracking token. */
 export const trackingRoom = (deliveryId: string): string => `tracking:${deliveryId}`;
 export const merchantRoom = (merchantId: string): string => `merchant:${merchantId}`;
+
+/** The rooms of an event, with that of ops of all cities where it is for ops of a city. */
+export function withAllOps(rooms: readonly string[]): string[] {
+  return rooms.some((room) => room.startsWith(opsRoom(''))) ? [...rooms, ALL_OPS_ROOM] : [...rooms];
+}

@@ -6,9 +6,15 @@
 
 import { z } from 'zod';
 import { PARCEL_SIZES } from '../driver/vehicles';
-import { FEATURES } from '../features/rollout';
-import { CASE_REASONS, CASE_RESOLUTIONS, CASE_STATES } from '../support/supportCase';
-import { ZONE_REASONS, ZONE_STATES } from '../zones/zoneHealth';
+import { escalationChanged, featureChanged, zoneHealthChanged } from './opsEvents';
+import {
+  merchantState,
+  opsState,
+  sessionExpiring,
+  sessionRefresh,
+  sessionRefreshed,
+  tracking,
+} from './stateEvents';
 import {
   availability,
   deliveryStatus,
@@ -19,7 +25,7 @@ import {
 } from './wireFields';
 
 /** The roles that may connect. The token of the handshake determines the role of a socket. */
-export const AUDIENCES = ['driver', 'ops', 'merchant'] as const;
+export const AUDIENCES = ['driver', 'ops', 'merchant', 'tracking'] as const;
 export type Audience = (typeof AUDIENCES)[number];
 
 const at = instantText.meta({ description: 'When it happened' });
@@ -154,7 +160,7 @@ const availabilityChanged = z
   })
   .meta({ id: 'AvailabilityChanged' });
 
-// ---- events for ops and merchants ----
+// ---- events for merchants ----
 
 const deliveryChange = z
   .strictObject({
@@ -170,39 +176,6 @@ const deliveryChange = z
 const deliveryDelayed = z
   .strictObject({ deliveryId: z.uuid(), sellerOrderId: z.string(), at })
   .meta({ id: 'DeliveryDelayed' });
-
-const escalationChanged = z
-  .strictObject({
-    escalationId: z.uuid(),
-    deliveryId: z.uuid(),
-    level: z.int().min(0).max(3),
-    state: z.enum(CASE_STATES),
-    reason: z.enum(CASE_REASONS),
-    driverId: z.uuid().nullable(),
-    resolution: z.enum(CASE_RESOLUTIONS).nullable(),
-    at,
-  })
-  .meta({ id: 'EscalationChanged' });
-
-const featureChanged = z
-  .strictObject({
-    feature: z.enum(FEATURES),
-    enabled: z.boolean().nullable().meta({ description: 'Null: the setting of the environment applies' }),
-    percent: z.number().nullable(),
-    cities: z.array(z.string()).readonly().nullable().meta({ description: 'Null: all cities' }),
-  })
-  .meta({ id: 'FeatureChanged' });
-
-const zoneHealthChanged = z
-  .strictObject({
-    cityId: z.string(),
-    zoneId: z.string().nullable().meta({ description: 'Null: the area outside all zones' }),
-    state: z.enum(ZONE_STATES),
-    before: z.enum(ZONE_STATES),
-    reasons: z.array(z.strictObject({ code: z.enum(ZONE_REASONS), words: z.string() })),
-    computedAt: instantText,
-  })
-  .meta({ id: 'ZoneHealthChanged' });
 
 // ---- the events ----
 
@@ -244,7 +217,7 @@ export const REALTIME_EVENTS = {
     body: deliveryChange,
   },
   delivery_delayed: {
-    to: ['merchant'],
+    to: ['merchant', 'tracking'],
     summary: 'The search for a driver is taking long',
     body: deliveryDelayed,
   },
@@ -260,6 +233,27 @@ export const REALTIME_EVENTS = {
   },
   FEATURE_CHANGED: { to: ['ops'], summary: 'A feature flag changed; sent to all ops', body: featureChanged },
   zone_health_changed: { to: ['ops'], summary: 'The health of a zone changed', body: zoneHealthChanged },
+  OPS_STATE: {
+    to: ['ops'],
+    summary: 'Open deliveries and cases of the cities of the token; sent on every connection',
+    body: opsState,
+  },
+  MERCHANT_STATE: {
+    to: ['merchant'],
+    summary: 'Open and lately closed deliveries; sent on every connection',
+    body: merchantState,
+  },
+  TRACKING_STATE: {
+    to: ['tracking'],
+    summary: 'The delivery of the tracking token; sent on every connection',
+    body: tracking,
+  },
+  tracking_changed: { to: ['tracking'], summary: 'The delivery has another status', body: tracking },
+  SESSION_EXPIRING: {
+    to: AUDIENCES,
+    summary: 'The token ends soon, and the connection with it',
+    body: sessionExpiring,
+  },
 } as const satisfies Record<string, EventKind>;
 
 export type EventName = keyof typeof REALTIME_EVENTS;
@@ -282,6 +276,12 @@ export const CLIENT_MESSAGES = {
         noted: z.boolean().meta({ description: 'False: recorded before, or not an offer to this driver' }),
       })
       .meta({ id: 'Noted' }),
+  },
+  SESSION_REFRESH: {
+    from: AUDIENCES,
+    summary: 'Goes on with a new token of the same subject, without another connection',
+    body: sessionRefresh,
+    reply: sessionRefreshed,
   },
 } as const satisfies Record<string, MessageKind>;
 

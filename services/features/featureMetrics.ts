@@ -23,7 +23,7 @@ const plannedPercent = new Gauge({
 });
 const toggles = new Counter({
   name: 'feature_flag_toggles_total',
-  help: 'Times that ops switched the feature on or off',
+  help: 'Times that the feature was switched: by ops, or by an environment that kills it, once a process',
   labelNames: ['feature', 'action'] as const,
 });
 

@@ -14,7 +14,7 @@ import {
   type FeatureSetting,
   type FeatureSubject,
 } from '../../domain/features/rollout';
-import { showFeature } from './featureMetrics';
+import { countToggle, showFeature } from './featureMetrics';
 import { type Clock, type Features, type Log } from '../ports';
 
 /** A feature override by ops, with time and reason. A higher id is newer. `at` is epoch ms. */
@@ -114,7 +114,10 @@ export function createFeatureRegistry(deps: FeatureRegistryDeps): FeatureRegistr
   };
 }
 
-/** Logs the features that are off, then each change, such as `driver_offers disabled`. */
+/**
+ * Logs the features that are off, then each change, such as `driver_offers disabled`.
+ * @param log writes at any level of LOG_LEVEL: what is off is known from the log alone
+ */
 export function logFeatures(
   features: Pick<FeatureRegistry, 'effective' | 'onChange'>,
   log: Pick<Log, 'info'>,
@@ -167,6 +170,8 @@ function createKnownFeatures({
   const show = (): void =>
     byName.forEach(({ setting, override }) => showFeature(setting, plannedPercent(override.plan, clock())));
   show();
+  // A process that starts with a killed feature is how an environment switches it off.
+  for (const { feature, state } of environment) if (state === 'KILLED') countToggle(feature, 'disabled');
   return {
     isOn: (feature, subject) => {
       const known = byName.get(feature);

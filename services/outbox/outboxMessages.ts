@@ -1,4 +1,4 @@
-import { type Message } from '../../domain/notices/message';
+import { type Message, withAllOps } from '../../domain/notices/message';
 import { type Notice } from '../../domain/notices/notice';
 import { type MessageHandler } from './outboxRelay';
 import { type Dispatcher, type Emitter } from '../ports';
@@ -73,7 +73,9 @@ export function createMessageHandler({
           correlationId,
         });
       case 'emit':
-        return void (await Promise.all(message.emits.map((event) => emitter.emit(event))));
+        return void (await Promise.all(
+          message.emits.map((event) => emitter.emit({ ...event, rooms: withAllOps(event.rooms) })),
+        ));
       case 'notify':
         return void (await notify(message.notice));
       default:

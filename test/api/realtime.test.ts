@@ -5,7 +5,9 @@ import { RedisAdapter } from '@socket.io/redis-adapter';
 import { io as connect, type Socket } from 'socket.io-client';
 import { v7 as newId } from 'uuid';
 import { createSocketEmitter } from '../../adapters/redis/socketEmitter';
+import { readerOf } from '../../adapters/postgres/database';
 import { createDriverStates } from '../../services/driverStates';
+import { createRoomStates } from '../../services/roomStates';
 import type { DriverStates } from '../../services/ports';
 import { attachGateway, type Gateway } from '../../api/realtime/gateway';
 import { connections, connectionsClosed } from '../../api/realtime/metrics';
@@ -62,6 +64,7 @@ async function listen(): Promise<Running> {
       read: (driverId) => driverStates.read(driverId),
       offerSeen: (offerId, driverId) => driverStates.offerSeen(offerId, driverId),
     },
+    roomStates: createRoomStates({ read: readerOf(world.db), clock: () => world.time.now }),
     cityIds: () => cityIds(),
     log: { warn: (_fields, text) => void warnings.push(text) },
   });

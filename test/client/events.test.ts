@@ -34,6 +34,46 @@ describe('a socket', () => {
       expect(pausesMs[index]).toBeGreaterThanOrEqual(leastMs);
   });
 
+  test('goes on with a new token on the same connection before its token ends', async () => {
+    const tokens = ['first', 'second'];
+    const refreshed = new Promise((resolve) => {
+      service.on('connection', (connection) => {
+        connection.on('SESSION_REFRESH', (body, acknowledge: (reply: object) => void) => {
+          acknowledge({ refreshed: true, expiresAt: null, code: null });
+          resolve({ at: connection.handshake.auth.token, body });
+        });
+        connection.emit('SESSION_EXPIRING', { expiresAt: new Date().toISOString() });
+      });
+    });
+    const socket = connectEvents({ baseUrl, token: async () => tokens.shift() ?? 'none left' });
+    expect(await refreshed).toEqual({ at: 'first', body: { token: 'second' } });
+    expect(socket.connected).toBe(true);
+    socket.disconnect();
+  });
+
+  test('whose new token cannot be fetched stays connected until the old one ends', async () => {
+    const fetched: string[] = [];
+    const connected = new Promise<void>((resolve) => {
+      service.on('connection', (connection) => {
+        connection.emit('SESSION_EXPIRING', { expiresAt: new Date().toISOString() });
+        connection.on('AFTER', () => resolve());
+      });
+    });
+    const socket = connectEvents({
+      baseUrl,
+      token: async () => {
+        if (fetched.push('asked') > 1) throw new Error('the issuer is away');
+        return 'first';
+      },
+    });
+    await new Promise<void>((resolve) => void socket.once('SESSION_EXPIRING', () => resolve()));
+    await new Promise((resolve) => void setImmediate(resolve));
+    (socket as { emit(event: string): unknown }).emit('AFTER');
+    await connected;
+    expect([fetched.length, socket.connected]).toEqual([2, true]);
+    socket.disconnect();
+  });
+
   test('that reconnects while its token is fetched authenticates once', async () => {
     const tokens: unknown[] = [];
     service.on('connection', ({ handshake }) => void tokens.push(handshake.auth.token));

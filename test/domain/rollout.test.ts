@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   decideFeature,
   defaultRolloutPercent,
+  environmentSetting,
   FEATURES,
   featureStateOf,
   isInRollout,
@@ -134,6 +135,23 @@ describe('a feature in the environment', () => {
       null,
       null,
     ]);
+  });
+
+  it('is killed by a percent of 0, whatever the switch says, and not by a percent that is unset', () => {
+    const states = (percent: number | null): string[] =>
+      (['ON', 'OFF', 'KILLED'] as const).map(
+        (state) => environmentSetting('driver_offers', state, percent, null).state,
+      );
+    expect([states(0), states(null), states(1)]).toEqual([
+      ['KILLED', 'KILLED', 'KILLED'],
+      ['ON', 'OFF', 'KILLED'],
+      ['ON', 'OFF', 'KILLED'],
+    ]);
+    expect(environmentSetting('driver_offers', 'ON', null, null).rolloutPercent).toBe(0);
+    expect(environmentSetting('escalation', 'ON', null, ['rtm'])).toMatchObject({
+      rolloutPercent: 100,
+      cities: ['rtm'],
+    });
   });
 
   it('starts at 0 percent for offers and at 100 for all others', () => {

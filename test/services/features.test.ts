@@ -21,7 +21,7 @@ import {
 import { createPresence, switchStatesOffAtOnce } from '../../activities/sweeps/presence';
 import { AVAILABILITY_LIMITS } from '../../domain/driver/availability';
 import { type FeatureOverride, NO_OVERRIDE } from '../../domain/features/featureOverride';
-import type { FeatureName, FeatureSetting } from '../../domain/features/rollout';
+import { environmentSetting, type FeatureName, type FeatureSetting } from '../../domain/features/rollout';
 import type { FreshDatabase } from '../support/database';
 import { createDispatchWorld } from '../support/dispatchWorld';
 import { CITY, createDriverWorld, type DriverWorld, START } from '../support/driverWorld';
@@ -546,6 +546,34 @@ describe('the metrics', () => {
     await put(here, 'driver_offers', { enabled: false });
     await put(here, 'driver_offers', {});
     expect(await counted()).toEqual([enabled + 1, disabled + 1]);
+  });
+});
+
+describe('an environment that kills', () => {
+  const killed = environmentSetting('driver_offers', 'ON', 0, null);
+
+  test('by a percent of 0 is not overridden by a percent that ops have set', async () => {
+    await put(await newProcess(), 'driver_offers', { enabled: true, percent: 100 });
+    const process = await newProcess({ environment: [killed] });
+    expect(process.registry.decide('driver_offers', SUBJECT)?.decision).toEqual({ on: false, why: 'KILLED' });
+    expect(await put(process, 'driver_offers', { enabled: true, percent: 50 })).toMatchObject({
+      outcome: 'refused',
+      code: 'FEATURE_KILLED',
+    });
+  });
+
+  test('is counted as a toggle, once a process', async () => {
+    const counted = async (): Promise<number> => {
+      const { values = [] } = (await register.getSingleMetric('feature_flag_toggles_total')?.get()) ?? {};
+      return (
+        values.find(({ labels }) => labels.feature === 'driver_offers' && labels.action === 'disabled')
+          ?.value ?? 0
+      );
+    };
+    await newProcess();
+    const before = await counted();
+    await newProcess({ environment: [killed] });
+    expect(await counted()).toBe(before + 1);
   });
 });
 

@@ -58,6 +58,21 @@ describe('settings', () => {
     });
   });
 
+  it.each(['DRIVER_OFFERS', 'AVAILABILITY_STATES', 'ESCALATION', 'AUTO_REASSIGNMENT'])(
+    'kill a feature by %s_ROLLOUT=0 as by false, and keep it switchable where the percent is unset',
+    (name) => {
+      const stateOf = (env: Record<string, string>): string | undefined =>
+        readSettings({ ...NEEDED, ...env }).features.find(({ feature }) => feature === name.toLowerCase())
+          ?.state;
+      const on = { [`ENABLE_${name}`]: 'true' };
+      expect(stateOf({ [`${name}_ROLLOUT`]: '0' })).toBe('KILLED');
+      expect(stateOf({ ...on, [`${name}_ROLLOUT`]: '0' })).toBe('KILLED');
+      expect(stateOf({ ...on, [`${name}_ROLLOUT`]: '1' })).toBe('ON');
+      expect(stateOf({ ...on, [`${name}_ROLLOUT`]: '' })).toBe('ON');
+      expect(stateOf(on)).toBe('ON');
+    },
+  );
+
   it('divide only business durations by the time scale', () => {
     const settings = readApiSettings({
       ...NEEDED,

@@ -20,6 +20,7 @@ import { createCommandSender, type WorkflowUpdates } from '../../api/commands/co
 import { createApp } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
 import { createTokenReader } from '../../api/auth/tokens';
+import { createTrackingTokens, withTracking } from '../../api/auth/trackingTokens';
 import { AVAILABILITY_LIMITS } from '../../domain/driver/availability';
 import { RANKING_LIMITS } from '../../domain/matching/candidate';
 import { ORDER_LIMITS } from '../../domain/orders/orderLimits';
@@ -34,6 +35,13 @@ export const AUTH: AuthSettings = {
   issuer: 'tests',
   audience: 'driver-service',
 };
+
+/** The tokens with which customers follow deliveries. */
+export const TRACKING = createTrackingTokens({
+  key: 'a key for tracking in tests only',
+  previousKey: null,
+  validMs: 86_400_000,
+});
 
 /** A point of P-256, as VAPID has it. */
 export const PUSH_KEY =
@@ -137,8 +145,10 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
   });
   return {
     ...services,
+    tracking: TRACKING,
     settings: {
       orders: limits.orders,
+      corsOrigins: null,
       api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 2_000 },
       rateLimits: {
         perMinute: 100_000,
@@ -157,7 +167,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
     redis,
     keyPrefix,
     checkReplies: true,
-    readToken: createTokenReader(AUTH),
+    readToken: withTracking(createTokenReader(AUTH), TRACKING),
     commands: createCommandSender({
       updates: updatesInProcess(world),
       timeoutMs: 2_000,

@@ -14,6 +14,7 @@ import { type OpsClient, requireSuccess } from '../../simulator/client/service';
 import { freePort } from '../../simulator/kit/freePort';
 import { type ServiceProcess, startApi, startWorker } from '../../simulator/kit/processes';
 import type { Point } from '../../domain/geo/places';
+import type { Audience } from '../../domain/notices/realtimeEvents';
 import { freshDatabase, type FreshDatabase, requiredVariable } from './database';
 import { type DevServerOptions, startDevServer } from './devServer';
 import type { Heard } from './eventContract';
@@ -130,7 +131,7 @@ export const northOf = (meters: number): Point => ({ lat: CENTER.lat + meters / 
 
 export class LiveSystem {
   /** Everything that came over a socket, by who heard it. */
-  readonly heard: Record<'driver' | 'ops' | 'merchant', Heard[]> = { driver: [], ops: [], merchant: [] };
+  readonly heard: Record<Audience, Heard[]> = { driver: [], ops: [], merchant: [], tracking: [] };
 
   private constructor(
     readonly parts: LiveParts,

@@ -1,5 +1,5 @@
 import { type DriverFacts } from '../../driver/availability';
-import { type Emit, merchantRoom, type Message, opsRoom } from '../../notices/message';
+import { type Emit, merchantRoom, type Message, opsRoom, trackingRoom } from '../../notices/message';
 import { type CaseFacts } from '../../support/supportCase';
 import { type DecisionContext, type DispatchFeatures, type DispatchLimits } from '../decisionContext';
 import {
@@ -15,6 +15,7 @@ import {
 } from '../deliveryState';
 import { type OfferFacts } from '../offer';
 import { type Actor, canMove, type DeliveryStatus } from '../status';
+import { trackingOf } from '../tracking';
 
 /**
  * The changes of one decision: the next state of the delivery, and the audit entries, realtime events and messages to
@@ -217,13 +218,19 @@ export class ChangeSet {
     this.messages.push(...messages);
   }
 
-  /** Sends the delivery's state to ops, and to its merchant where it concerns them. */
+  /** Sends the delivery's state to ops, and to its merchant and customer where it concerns them. */
   announceDelivery({ toMerchant }: { toMerchant: boolean }): void {
     const { deliveryId, sellerOrderId, merchantId, cityId, status, driverId, reasonCode } = this.delivery;
     this.emit({
       rooms: [opsRoom(cityId), ...(toMerchant ? [merchantRoom(merchantId)] : [])],
       event: 'delivery_changed',
       body: { deliveryId, sellerOrderId, status, driverId, reasonCode, at: iso(this.now) },
+    });
+    if (!toMerchant) return;
+    this.emit({
+      rooms: [trackingRoom(deliveryId)],
+      event: 'tracking_changed',
+      body: trackingOf(this.delivery),
     });
   }
 }

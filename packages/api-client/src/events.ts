@@ -17,7 +17,10 @@ export type SocketRefusal = { code: string; detail: string };
 export type EventSocketOptions = {
   /** Address of the service, such as `https://dispatch.example.com`. */
   baseUrl: string;
-  /** Token of the caller. A function is called for every connection, so it can renew the token. */
+  /**
+   * Token of the caller. A function is called for every connection, and before a token ends, so it can renew the
+   * token. The connection then goes on with the new one.
+   */
   token: string | (() => string | Promise<string>);
   /** False: the caller adds listeners and then calls `connect()`. Default: true. */
   autoConnect?: boolean;
@@ -29,9 +32,9 @@ const RECONNECT_DELAY_MS = 200;
 const MAX_RECONNECT_DELAY_MS = 2_000;
 
 /**
- * Subscribes to events of the service. The socket reconnects automatically, also after the service closed the
- * connection because the token expired. Events sent in between are lost: a driver receives STATE on every
- * connection, other clients read the current state over HTTP.
+ * Subscribes to events of the service. Before the token ends, the socket goes on with a new one from `token`. It
+ * reconnects automatically, also after the service closed the connection because the token expired. Events sent in
+ * between are lost: the state of the role comes on every connection.
  */
 export function connectEvents<A extends Audience>({
   baseUrl,
@@ -69,6 +72,7 @@ export function connectEvents<A extends Audience>({
     if (refusal) onRefused?.(refusal);
   });
   socket.on('connect', () => pauses.begun());
+  if (typeof token !== 'string') socket.on('SESSION_EXPIRING', () => void refresh(socket, token));
   socket.on('disconnect', (reason) => {
     // Socket.IO reconnects by itself after all other disconnects.
     const isEndedByService = reason === 'io server disconnect';
@@ -77,6 +81,19 @@ export function connectEvents<A extends Audience>({
   });
   if (autoConnect) socket.connect();
   return socket;
+}
+
+/**
+ * Presents a new token on the same connection. Where there is none, or it is refused, the connection ends with the old
+ * token, and the next one fetches a token again.
+ */
+async function refresh(socket: Socket, token: () => string | Promise<string>): Promise<void> {
+  try {
+    const next = await token();
+    if (socket.connected) socket.emit('SESSION_REFRESH', { token: next }, () => undefined);
+  } catch {
+    // The next handshake reports it.
+  }
 }
 
 /**

@@ -291,6 +291,114 @@ export interface components {
             /** Format: date-time */
             computedAt: string;
         };
+        OpsState: {
+            /** @description Open ones, newest first */
+            deliveries: components["schemas"]["OpsDelivery"][];
+            /** @description There are more than these: read them over HTTP */
+            hasMoreDeliveries: boolean;
+            /** @description Unresolved cases, the highest level first, then the oldest */
+            cases: components["schemas"]["EscalationChanged"][];
+            /** @description There are more than these: read them over HTTP */
+            hasMoreCases: boolean;
+            /**
+             * Format: date-time
+             * @description When it was read; a later event is newer
+             */
+            at: string;
+        };
+        OpsDelivery: {
+            /** Format: uuid */
+            deliveryId: string;
+            sellerOrderId: string;
+            status: components["schemas"]["DeliveryStatus"];
+            /** Format: uuid */
+            driverId: string | null;
+            /** @enum {string|null} */
+            reasonCode: "MERCHANT_CANCELLED" | "CUSTOMER_CANCELLED" | "OPS_CANCELLED" | "NO_DRIVER" | "MERCHANT_CLOSED" | "MERCHANT_NOT_READY" | "NOT_AT_HOME" | "WRONG_ADDRESS" | "REFUSED" | "DAMAGED" | "VEHICLE_BREAKDOWN" | "OTHER" | null;
+            /**
+             * Format: date-time
+             * @description Since when merchant and customer know
+             */
+            delayedSince: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it has this status
+             */
+            at: string;
+            cityId: string;
+            merchantId: string;
+            escalationLevel: number;
+        };
+        MerchantState: {
+            merchantId: string;
+            /** @description Open ones, newest first */
+            deliveries: components["schemas"]["MerchantDelivery"][];
+            /** @description There are more than these: read them over HTTP */
+            hasMoreDeliveries: boolean;
+            /** @description Closed in the last day, newest first */
+            closed: components["schemas"]["MerchantDelivery"][];
+            /** @description There are more than these: read them over HTTP */
+            hasMoreClosed: boolean;
+            /**
+             * Format: date-time
+             * @description When it was read; a later event is newer
+             */
+            at: string;
+        };
+        /** @description SEARCHING also while a driver is asked */
+        MerchantDelivery: {
+            /** Format: uuid */
+            deliveryId: string;
+            sellerOrderId: string;
+            status: components["schemas"]["DeliveryStatus"];
+            /** Format: uuid */
+            driverId: string | null;
+            /** @enum {string|null} */
+            reasonCode: "MERCHANT_CANCELLED" | "CUSTOMER_CANCELLED" | "OPS_CANCELLED" | "NO_DRIVER" | "MERCHANT_CLOSED" | "MERCHANT_NOT_READY" | "NOT_AT_HOME" | "WRONG_ADDRESS" | "REFUSED" | "DAMAGED" | "VEHICLE_BREAKDOWN" | "OTHER" | null;
+            /**
+             * Format: date-time
+             * @description Since when merchant and customer know
+             */
+            delayedSince: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it has this status
+             */
+            at: string;
+        };
+        Tracking: {
+            /** Format: uuid */
+            deliveryId: string;
+            sellerOrderId: string;
+            /**
+             * @description SEARCHING also while a driver is asked
+             * @enum {string}
+             */
+            status: "PENDING" | "SEARCHING" | "OFFERED" | "ASSIGNED" | "AT_PICKUP" | "PICKED_UP" | "AT_DROPOFF" | "DELIVERED" | "CANCELLED" | "FAILED" | "RETURNING" | "RETURNED";
+            /**
+             * @description Why it was cancelled or failed
+             * @enum {string|null}
+             */
+            reason: "NO_DRIVER" | "MERCHANT_CANCELLED" | "CUSTOMER_CANCELLED" | "NOT_AT_HOME" | "WRONG_ADDRESS" | "REFUSED" | "OTHER" | null;
+            /**
+             * Format: date-time
+             * @description Since when it is known to be late
+             */
+            delayedSince: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it has this status
+             */
+            at: string;
+        };
+        /** @description Send SESSION_REFRESH with a new token before then */
+        SessionExpiring: {
+            /**
+             * Format: date-time
+             * @description When the connection ends
+             */
+            expiresAt: string;
+        };
         OfferSeen: {
             /** Format: uuid */
             offerId: string;
@@ -298,6 +406,23 @@ export interface components {
         Noted: {
             /** @description False: recorded before, or not an offer to this driver */
             noted: boolean;
+        };
+        /** @description A new token of the same subject */
+        SessionRefresh: {
+            token: string;
+        };
+        SessionRefreshed: {
+            refreshed: boolean;
+            /**
+             * Format: date-time
+             * @description When the connection ends now
+             */
+            expiresAt: string | null;
+            /**
+             * @description Why it was refused; the connection goes on until its old token ends
+             * @enum {string|null}
+             */
+            code: "UNAUTHORIZED" | "OTHER_SUBJECT" | "TOO_MANY_CONNECTIONS" | "UNAVAILABLE" | null;
         };
     };
     responses: never;
@@ -321,6 +446,7 @@ export interface EventsByAudience {
         DELIVERY_CANCELLED: components["schemas"]["AssignmentEnd"];
         PAY_RAISED: components["schemas"]["PayRaised"];
         AVAILABILITY_CHANGED: components["schemas"]["AvailabilityChanged"];
+        SESSION_EXPIRING: components["schemas"]["SessionExpiring"];
     };
     ops: {
         AVAILABILITY_CHANGED: components["schemas"]["AvailabilityChanged"];
@@ -334,18 +460,36 @@ export interface EventsByAudience {
         escalation_changed: components["schemas"]["EscalationChanged"];
         FEATURE_CHANGED: components["schemas"]["FeatureChanged"];
         zone_health_changed: components["schemas"]["ZoneHealthChanged"];
+        OPS_STATE: components["schemas"]["OpsState"];
+        SESSION_EXPIRING: components["schemas"]["SessionExpiring"];
     };
     merchant: {
         delivery_created: components["schemas"]["DeliveryChange"];
         delivery_changed: components["schemas"]["DeliveryChange"];
         delivery_delayed: components["schemas"]["DeliveryDelayed"];
+        MERCHANT_STATE: components["schemas"]["MerchantState"];
+        SESSION_EXPIRING: components["schemas"]["SessionExpiring"];
+    };
+    tracking: {
+        delivery_delayed: components["schemas"]["DeliveryDelayed"];
+        TRACKING_STATE: components["schemas"]["Tracking"];
+        tracking_changed: components["schemas"]["Tracking"];
+        SESSION_EXPIRING: components["schemas"]["SessionExpiring"];
     };
 }
 /** What clients of each audience may send. */
 export interface MessagesByAudience {
     driver: {
         OFFER_SEEN: (body: components["schemas"]["OfferSeen"], acknowledge: (reply: components["schemas"]["Noted"]) => void) => void;
+        SESSION_REFRESH: (body: components["schemas"]["SessionRefresh"], acknowledge: (reply: components["schemas"]["SessionRefreshed"]) => void) => void;
     };
-    ops: Record<never, never>;
-    merchant: Record<never, never>;
+    ops: {
+        SESSION_REFRESH: (body: components["schemas"]["SessionRefresh"], acknowledge: (reply: components["schemas"]["SessionRefreshed"]) => void) => void;
+    };
+    merchant: {
+        SESSION_REFRESH: (body: components["schemas"]["SessionRefresh"], acknowledge: (reply: components["schemas"]["SessionRefreshed"]) => void) => void;
+    };
+    tracking: {
+        SESSION_REFRESH: (body: components["schemas"]["SessionRefresh"], acknowledge: (reply: components["schemas"]["SessionRefreshed"]) => void) => void;
+    };
 }

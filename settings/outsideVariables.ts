@@ -26,6 +26,6 @@ export const OUTSIDE_VARIABLES = {
     'SOCKET_POLLING',
     'true',
     ['true', 'false'],
-    'serve long polling beside WebSocket, for old clients; it needs sticky sessions (ADR 33)',
+    'serve long polling beside WebSocket, for old clients; it needs sticky sessions',
   ),
 };

@@ -337,6 +337,10 @@ describe('realtime events', () => {
       await second.client.goOffline();
 
       const late = await city.order({ sellerOrderId: 'late' });
+      const followers = [
+        await system.follow(late.deliveryId),
+        ...(await system.followBriefly(first.driverId, late.deliveryId)),
+      ];
       await first.client.goOffline();
       await is(late.deliveryId, 'SEARCHING');
       await system.parts.db.$executeRaw`
@@ -348,7 +352,11 @@ describe('realtime events', () => {
       await heard('ops', 'escalation_changed', late.deliveryId);
       await heard('ops', 'zone_health_changed', city.cityId);
       await heard('ops', 'FEATURE_CHANGED', 'escalation');
-      await city.ops.cancel(late.deliveryId, 'NO_DRIVER');
+      await heard('tracking', 'delivery_delayed', late.deliveryId);
+      await city.ops.cancel(late.deliveryId, 'OPS_CANCELLED');
+      await heard('tracking', 'tracking_changed', '"status":"CANCELLED"');
+      for (const audience of AUDIENCES) await heard(audience, 'SESSION_EXPIRING', 'expiresAt');
+      followers.forEach((socket) => void socket.disconnect());
     }));
 
   const heard = (audience: Audience, event: string, about: string): Promise<true> =>

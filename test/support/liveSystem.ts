@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Redis } from 'ioredis';
 import { connectEvents } from '@driver-service/api-client';
+import { createTrackingTokens } from '../../api/auth/trackingTokens';
 import { v7 as newId } from 'uuid';
 import { connect, type Connections } from '../../simulator/client/connections';
 import type { Holder } from '../../simulator/client/tokens';
@@ -30,6 +31,7 @@ export type LiveParts = FreshDatabase & {
 
 const RETRY_FOR_MS = 30_000;
 export const LOCAL_KEY = 'a key for these tests only, of over 32 bytes';
+const TRACKING_KEY = 'a key for tracking in these tests only';
 const BUILT = join(__dirname, '../../dist/worker/main.js');
 
 /** @param server what Temporal is started with */
@@ -51,6 +53,7 @@ export async function openParts(server: DevServerOptions = {}): Promise<LivePart
     API_URL: apiUrl,
     API_PORT: String(port),
     JWT_LOCAL_KEY: LOCAL_KEY,
+    TRACKING_KEY,
     LOG_LEVEL: 'error',
     ENABLE_DRIVER_OFFERS: 'true',
     DRIVER_OFFERS_ROLLOUT: '100',
@@ -247,9 +250,32 @@ export class LiveSystem {
     };
   }
 
+  /** Records what the customer of a delivery hears. */
+  async follow(deliveryId: string): Promise<{ disconnect(): unknown }> {
+    const tokens = createTrackingTokens({ key: TRACKING_KEY, previousKey: null, validMs: 0 });
+    return this.listen('tracking', await tokens.issue(deliveryId, Date.now() + 3_600_000));
+  }
+
+  /** Records what one of each role hears whose token ends in some seconds. */
+  async followBriefly(driverId: string, deliveryId: string): Promise<{ disconnect(): unknown }[]> {
+    const endsAt = Date.now() + 8_000;
+    const signed = (claims: Record<string, unknown>, subject: string): Promise<string> =>
+      signedUntil(endsAt, claims, subject);
+    const tokens = createTrackingTokens({ key: TRACKING_KEY, previousKey: null, validMs: 0 });
+    return Promise.all([
+      this.listen('driver', await signed({ role: 'driver' }, driverId)),
+      this.listen('ops', await signed({ role: 'ops', cities: [] }, 'brief')),
+      this.listen('merchant', await signed({ role: 'merchant', merchantId: 'brief' }, 'brief')),
+      this.listen('tracking', await tokens.issue(deliveryId, endsAt)),
+    ]);
+  }
+
   /** Records what this one hears. */
   private async watch(audience: 'ops' | 'merchant', holder: Holder): Promise<{ disconnect(): unknown }> {
-    const token = await this.connections.login(holder);
+    return this.listen(audience, await this.connections.login(holder));
+  }
+
+  private async listen(audience: Audience, token: string): Promise<{ disconnect(): unknown }> {
     const socket = connectEvents({ baseUrl: this.parts.apiUrl, token });
     socket.onAny((event: string, body: unknown) => void this.heard[audience].push({ event, body }));
     await new Promise<void>((resolve) => socket.once('connect', resolve));
@@ -260,4 +286,20 @@ export class LiveSystem {
     await this.stop();
     await this.parts.close();
   }
+}
+
+async function signedUntil(
+  endsAt: number,
+  claims: Record<string, unknown>,
+  subject: string,
+): Promise<string> {
+  const { SignJWT } = await import('jose');
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuer('driver-service')
+    .setAudience('driver-service')
+    .setSubject(subject)
+    .setIssuedAt()
+    .setExpirationTime(Math.ceil(endsAt / 1_000))
+    .sign(new TextEncoder().encode(LOCAL_KEY));
 }

@@ -36,4 +36,5 @@ export const POST_IDEMPOTENCY: Readonly<Record<string, string>> = {
     "/v2/ops/escalations/{id}/resolve": "request",
     "/v2/ops/drivers/{id}/rescue": "Idempotency-Key",
     "/v2/ops/temporal-codec/decode": "request",
+    "/v2/deliveries/{id}/tracking-token": "request",
 };

@@ -1,7 +1,7 @@
 // npm run verify -- chaos --seconds 300 --seed N [--burst N] …   runs reliability/chaos/main.ts
 // Starts its own PostgreSQL, Redis and Temporal and runs the compiled program on them. The program starts (and
 // kills) worker and API. It controls the servers by messages on the IPC channel:
-// { id, server, act: 'stop' | 'kill' | 'start' | 'forget' }, answered with { id, error? }.
+// { id, server, act: 'stop' | 'kill' | 'start' | 'forget' | … }, answered with { id, error? }.
 import { startCrashableInfrastructure } from './bootstrap/crashable.mjs';
 import { logStep } from './bootstrap/log.mjs';
 import { startEntry } from './bootstrap/services.mjs';

@@ -87,6 +87,8 @@ export type FaultDeps = {
   /** Deletes everything in Redis. */
   flush: () => Promise<void>;
   burst: (orders: number) => Promise<void>;
+  /** Sets Temporal's clock ahead (negative: back) until the returned function is called. */
+  skewTemporal: (bySeconds: number) => () => void;
   log: (line: string) => void;
 };
 
@@ -144,6 +146,17 @@ async function doFault(fault: Fault, deps: FaultDeps, signal: AbortSignal): Prom
       return servers.act('redis', 'start');
     case 'flush':
       return deps.flush();
+    case 'readOnly':
+      await servers.act(fault.server, 'demote');
+      await pause(fault.forMs, signal);
+      return servers.act(fault.server, 'promote');
+    case 'skewTemporal': {
+      const end = deps.skewTemporal(fault.bySeconds);
+      await pause(fault.forMs, signal);
+      return end();
+    }
+    case 'backup':
+      return servers.act('postgres', 'backUp');
     case 'cut':
       for (const link of fault.links) proxies.of(link).cut();
       return;

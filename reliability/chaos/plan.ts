@@ -20,6 +20,12 @@ export type Fault =
   /** Redis restarts with an empty data set. */
   | { kind: 'restartEmpty'; downMs: number }
   | { kind: 'flush' }
+  /** The server goes on answering, and refuses every write, as a primary does that was demoted. */
+  | { kind: 'readOnly'; server: 'postgres' | 'redis'; forMs: number }
+  /** Temporal's clock is ahead by this, or behind where that is negative. */
+  | { kind: 'skewTemporal'; bySeconds: number; forMs: number }
+  /** PostgreSQL is backed up during a short restart. A drill restores the backup at the end of the run. */
+  | { kind: 'backup' }
   | { kind: 'cut'; links: readonly Link[] }
   | { kind: 'refuse' | 'stall'; links: readonly Link[]; forMs: number }
   | { kind: 'delay'; links: readonly Link[]; forMs: number; byMs: number }
@@ -45,6 +51,17 @@ const REST_MS = 4_000;
 /** One seed in this many has a burst by default. */
 const BURST_EVERY = 5;
 const BURST_ORDERS = 100;
+
+/** The interval between two faults that leave a server up, but wrong. They are drawn apart from the others. */
+const WRONG_GAP_MS = { min: 25_000, max: 45_000 };
+const WRONG_FIRST_AT_MS = 15_000;
+const READ_ONLY_MS = { min: 2_000, max: 8_000 };
+const SKEW_FOR_MS = { min: 8_000, max: 20_000 };
+const SKEW_BY_SECONDS = { min: 30, max: 120 };
+/** A run of this length or more is backed up a minute before its end, and restored then. */
+export const RESTORED_FROM_SECONDS = 120;
+const BACKUP_BEFORE_END_MS = 60_000;
+const BACKUP_MS = 5_000;
 
 const FREEZE_MS = { min: 1_000, max: 15_000 };
 const AWAY_MS = { min: 1_000, max: 8_000 };
@@ -93,17 +110,68 @@ export function planOf({ seed, seconds, burst }: PlanOptions): PlannedFault[] {
   const endMs = seconds * 1_000;
   const busyUntil = new Map<string, number>();
   const planned: PlannedFault[] = [];
+  const backups = backupOf(seconds);
   for (let nowMs = FIRST_AT_MS; nowMs < endMs; nowMs += Math.round(random.between(GAP_MS.min, GAP_MS.max))) {
     for (let more = random.pick(TOGETHER); more > 0; more -= 1) {
       const atMs = nowMs + Math.round(random.between(0, SPREAD_MS));
       const fault = faultOf(deal(), random);
       const until = atMs + lengthOf(fault);
       if (until > endMs || touched(fault).some((part) => (busyUntil.get(part) ?? 0) > atMs)) continue;
+      if (backups.some((backup) => areTogether(backup, { atMs, fault }))) continue;
       for (const part of touched(fault)) busyUntil.set(part, until + REST_MS);
       planned.push({ atMs, fault });
     }
   }
+  const isFree = (candidate: PlannedFault): boolean =>
+    planned.every((other) => !areTogether(candidate, other));
+  planned.push(...backups);
+  for (const candidate of wrongServersOf(randomFrom(`${seed}/wrongServers`), endMs))
+    if (isFree(candidate)) planned.push(candidate);
   return [...planned, ...burstOf(randomFrom(`${seed}/burst`), burst, endMs)].sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Servers that are up but wrong: they refuse writes, or their clock is off. By turns, each seed in its order. */
+function wrongServersOf(random: Random, endMs: number): PlannedFault[] {
+  const whole = ({ min, max }: { min: number; max: number }): number => Math.round(random.between(min, max));
+  const deal = dealer(['readOnlyPostgres', 'readOnlyRedis', 'skewTemporal'] as const, random);
+  const planned: PlannedFault[] = [];
+  for (let atMs = WRONG_FIRST_AT_MS; ; atMs += whole(WRONG_GAP_MS)) {
+    const fault = wrongServer(deal(), { random, whole });
+    if (atMs + lengthOf(fault) > endMs) return planned;
+    planned.push({ atMs, fault });
+  }
+}
+
+function wrongServer(
+  card: 'readOnlyPostgres' | 'readOnlyRedis' | 'skewTemporal',
+  { random, whole }: { random: Random; whole: (range: { min: number; max: number }) => number },
+): Fault {
+  switch (card) {
+    case 'readOnlyPostgres':
+      return { kind: 'readOnly', server: 'postgres', forMs: whole(READ_ONLY_MS) };
+    case 'readOnlyRedis':
+      return { kind: 'readOnly', server: 'redis', forMs: whole(READ_ONLY_MS) };
+    case 'skewTemporal':
+      return {
+        kind: 'skewTemporal',
+        forMs: whole(SKEW_FOR_MS),
+        bySeconds: whole(SKEW_BY_SECONDS) * (random.chance(0.5) ? 1 : -1),
+      };
+  }
+}
+
+function backupOf(seconds: number): PlannedFault[] {
+  return seconds < RESTORED_FROM_SECONDS
+    ? []
+    : [{ atMs: seconds * 1_000 - BACKUP_BEFORE_END_MS, fault: { kind: 'backup' } }];
+}
+
+/** Whether two faults would be on the same part at once, or with too little rest between them. */
+function areTogether(one: PlannedFault, other: PlannedFault): boolean {
+  const parts = touched(one.fault);
+  if (!touched(other.fault).some((part) => parts.includes(part))) return false;
+  const [first, second] = one.atMs <= other.atMs ? [one, other] : [other, one];
+  return second.atMs < first.atMs + lengthOf(first.fault) + REST_MS;
 }
 
 /** The burst that was requested, or one drawn from the seed. */
@@ -127,7 +195,11 @@ export function lengthOf(fault: Fault): number {
     case 'refuse':
     case 'stall':
     case 'delay':
+    case 'readOnly':
+    case 'skewTemporal':
       return fault.forMs;
+    case 'backup':
+      return BACKUP_MS;
     case 'flush':
     case 'cut':
     case 'burst':
@@ -149,6 +221,12 @@ export function nameOf(fault: Fault): string {
       return 'restart redis empty';
     case 'flush':
       return 'flush redis';
+    case 'readOnly':
+      return `read-only ${fault.server}`;
+    case 'skewTemporal':
+      return 'skew temporal';
+    case 'backup':
+      return 'back up postgres';
     case 'cut':
     case 'refuse':
     case 'stall':
@@ -178,10 +256,14 @@ function detailOf(fault: Fault): string {
       return ` (${nearEndOf(fault.links)}) by ${fault.byMs} ms`;
     case 'burst':
       return ` of ${fault.orders} orders`;
+    case 'skewTemporal':
+      return ` by ${fault.bySeconds} s`;
     case 'restart':
     case 'killServer':
     case 'restartEmpty':
     case 'flush':
+    case 'readOnly':
+    case 'backup':
       return '';
   }
 }
@@ -258,10 +340,15 @@ function touched(fault: Fault): string[] {
       return [fault.member];
     case 'restart':
     case 'killServer':
+    case 'readOnly':
       return [fault.server];
     case 'restartEmpty':
     case 'flush':
       return ['redis'];
+    case 'skewTemporal':
+      return ['temporal'];
+    case 'backup':
+      return ['postgres'];
     case 'cut':
     case 'refuse':
     case 'stall':

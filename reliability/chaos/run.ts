@@ -13,6 +13,8 @@ import { SimulatedOps } from '../../simulator/people/simulatedOps';
 import { pause } from '../../simulator/kit/pause';
 import { randomFrom } from '../../simulator/kit/random';
 import { CpuContention } from './cpuContention';
+import { runRestoreDrill } from './restoreDrill';
+import { SkewedTemporal } from './skewedTemporal';
 import { doFaults, type DoneFault, FaultClock, Proxies } from './faults';
 import { Judge } from './judge';
 import { RequestFaults } from './requestFaults';
@@ -58,6 +60,11 @@ export type ChaosFigures = {
   checks: Readonly<CheckCounts>;
   broken: readonly Violation[];
   drainSeconds: number;
+  /**
+   * The drill at the end: how many rows the restored backup had open, and how long until all had ended. null:
+   * the run was too short for it.
+   */
+  restored: { openRows: number; seconds: number } | null;
   slowness: { mean: number; worst: number };
 };
 
@@ -80,41 +87,36 @@ export async function runChaos(
   signal: AbortSignal,
 ): Promise<ChaosFigures> {
   const apiPorts = [await freePort(), await freePort()];
+  const temporalServer = await SkewedTemporal.open(portOf(`tcp://${parts.temporalAddress}`));
   const proxies = await Proxies.open(apiPorts, {
     postgres: portOf(parts.settings.databaseUrl),
     redis: portOf(parts.settings.redisUrl),
-    temporal: portOf(`tcp://${parts.temporalAddress}`),
+    temporal: temporalServer.port,
   });
   const inspection = await Inspection.open(parts.settings);
   const fleet = await Fleet.start(
     MEMBERS.map((name) => memberSetup(name, apiPorts, proxies, parts)),
     parts.log,
   ).catch(async (error: unknown) => {
-    await Promise.all([proxies.close(), inspection.close()]);
+    await Promise.all([proxies.close(), inspection.close(), temporalServer.close()]);
     throw error;
   });
   const clock = new FaultClock();
   const cpuContention = new CpuContention(() => fleet.pids);
-  const judge = await Judge.open({
-    env: chaosEnvironment(parts.env),
-    cityId: DEMO_CITY.cityId,
-    clock,
-    cpuContention,
-    log: parts.log,
-  });
-  try {
-    return await new ChaosRun(options, parts, {
-      proxies,
-      inspection,
-      fleet,
+  const openJudge = (): Promise<Judge> =>
+    Judge.open({
+      env: chaosEnvironment(parts.env),
+      cityId: DEMO_CITY.cityId,
       clock,
       cpuContention,
-      judge,
-    }).play(signal);
+      log: parts.log,
+    });
+  const stage = { proxies, temporalServer, inspection, fleet, clock, cpuContention, openJudge };
+  try {
+    return await new ChaosRun(options, parts, stage).play(signal);
   } finally {
-    await judge.close();
     await fleet.stop();
-    await Promise.all([proxies.close(), inspection.close()]);
+    await Promise.all([proxies.close(), inspection.close(), temporalServer.close()]);
   }
 }
 
@@ -151,7 +153,8 @@ type Stage = {
   fleet: Fleet;
   clock: FaultClock;
   cpuContention: CpuContention;
-  judge: Judge;
+  temporalServer: SkewedTemporal;
+  openJudge: () => Promise<Judge>;
 };
 
 class ChaosRun {
@@ -162,9 +165,18 @@ class ChaosRun {
   ) {}
 
   async play(signal: AbortSignal): Promise<ChaosFigures> {
+    const judge = await this.stage.openJudge();
+    try {
+      return await this.playBefore(judge, signal);
+    } finally {
+      await judge.close();
+    }
+  }
+
+  private async playBefore(judge: Judge, signal: AbortSignal): Promise<ChaosFigures> {
     const { seed, drivers, everyMs, seconds } = this.options;
     const { log, settings } = this.parts;
-    const { inspection, fleet, judge, cpuContention } = this.stage;
+    const { inspection, fleet, clock, openJudge, cpuContention } = this.stage;
     const random = randomFrom(seed);
     const answers = new AnswerWatch();
     const requestFaults = new RequestFaults(random.stream('requestFaults'), signal, answers.send);
@@ -196,7 +208,8 @@ class ChaosRun {
     const home = new AbortController();
     const working = AbortSignal.any([signal, home.signal]);
     const crew = demo.startDrivers(working);
-    void judge.keepChecking(working);
+    const concluded = new AbortController();
+    void judge.keepChecking(AbortSignal.any([working, concluded.signal]));
     void cpuContention.keepSampling(working);
     void demo.logProgress(PROGRESS_EVERY_MS, working);
     log(
@@ -216,9 +229,17 @@ class ChaosRun {
       signal,
     );
     const broken = await judge.conclude(world.ledger.all());
+    concluded.abort();
     const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
     for (const problem of problems) log(`also: ${problem}`);
     const drainSeconds = Math.round((Date.now() - faultsEndedAt) / 1_000);
+    const restored = this.options.plan.some(({ fault }) => fault.kind === 'backup')
+      ? await runRestoreDrill(
+          { servers: this.parts.servers, inspection, clock, openJudge, demo, world, log },
+          () => this.flush(),
+          working,
+        )
+      : null;
     home.abort();
     await crew;
     await world.endShifts();
@@ -236,9 +257,11 @@ class ChaosRun {
       endedByThemselves: fleet.endedByThemselves,
       checks: judge.counts,
       drainSeconds,
+      restored: restored && { openRows: restored.openRows, seconds: restored.seconds },
       slowness: { mean: rounded(cpuContention.mean), worst: rounded(cpuContention.worst) },
       broken: [
         ...broken,
+        ...(restored?.broken ?? []),
         ...requestFaults.contradictions,
         ...(await this.unended(demo)),
         ...fleet.endedByThemselves.map(diedByItself),
@@ -272,7 +295,7 @@ class ChaosRun {
     const {
       options: { plan, seconds, seed },
       parts: { servers, log },
-      stage: { fleet, proxies, clock },
+      stage: { fleet, proxies, clock, temporalServer },
     } = this;
     const faultsOver = new AbortController();
     const untilFaultsEnd = AbortSignal.any([signal, faultsOver.signal]);
@@ -299,6 +322,7 @@ class ChaosRun {
           proxies,
           clock,
           flush: () => this.flush(),
+          skewTemporal: (bySeconds) => temporalServer.clock.set(bySeconds),
           burst: (orders) => demo.orders.placeAtOnce('burst', orders),
           log,
         },

@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import type { ServerName } from './plan';
 
-/** An operation on a server. `forget` deletes its data while it is down. */
-export type ServerAct = 'stop' | 'kill' | 'start' | 'forget';
+/**
+ * An operation on a server. `forget` deletes its data while it is down. `demote` makes it refuse writes until
+ * `promote`. `backUp` keeps a copy of its data, and `restore` puts it back; both restart the server.
+ */
+export type ServerAct = 'stop' | 'kill' | 'start' | 'forget' | 'demote' | 'promote' | 'backUp' | 'restore';
 
 /** Control over the servers of a run, held by the program that started them. */
 export type Servers = {

@@ -33,7 +33,8 @@ const REMEDY = 'Set DATABASE_URL to a PostgreSQL that runs, or see the log.';
 const STOP_SIGNALS = { stopSignal: 'SIGINT', hardSignal: 'SIGQUIT' };
 
 /**
- * Starts a server on 127.0.0.1 with its data below `dir`, and returns `urlOf(database, login?)`.
+ * Starts a server on 127.0.0.1 with its data below `dir`, and returns `urlOf(database, login?)` and its
+ * `clusterDir`.
  * An `isThrowaway` server does not wait for the disk, since its data does not outlive it. An `isCrashSafe`
  * server does, since it is killed and restarted.
  */
@@ -66,7 +67,7 @@ export async function startPostgres(
     timeoutMs: READY_TIMEOUT_MS,
     giveUp: () => server.throwIfExited(REMEDY),
   });
-  return { urlOf, process: server };
+  return { urlOf, clusterDir, process: server };
 }
 
 export async function connectPostgres(url) {

@@ -36,13 +36,16 @@ export async function startRedis(supervisor, { dir, port, logFile, isThrowaway =
 }
 
 /** Redis accepts connections while it still loads its files. Only PONG means that it is ready. */
-function ping(port) {
+const ping = (port) => tellRedis(port, 'PING', '+PONG');
+
+/** Sends one command on its own connection. @throws Error where the answer is another */
+export function tellRedis(port, command, wanted = '+OK') {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port, timeout: 1_000 }, () => socket.write('PING\r\n'));
+    const socket = connect({ host: '127.0.0.1', port, timeout: 1_000 }, () => socket.write(`${command}\r\n`));
     socket.once('data', (answer) => {
       socket.destroy();
-      if (answer.toString().startsWith('+PONG')) return resolve();
-      reject(new Error(`Redis answered ${answer}`));
+      if (answer.toString().startsWith(wanted)) return resolve();
+      reject(new Error(`Redis answered ${command} with ${answer}`));
     });
     socket.once('timeout', () => socket.destroy(new Error('Redis does not answer')));
     socket.once('error', reject);

@@ -7,6 +7,13 @@ const five = (seed: string, burst: number | null = null): PlannedFault[] =>
 const bursts = (plan: readonly PlannedFault[]): PlannedFault[] =>
   plan.filter(({ fault }) => fault.kind === 'burst');
 
+function serverOf({ fault }: PlannedFault): string | null {
+  if ('server' in fault) return fault.server;
+  if (fault.kind === 'restartEmpty' || fault.kind === 'flush') return 'redis';
+  if (fault.kind === 'skewTemporal') return 'temporal';
+  return fault.kind === 'backup' ? 'postgres' : null;
+}
+
 describe('the plan of a seed', () => {
   test('is deterministic, and differs from that of another seed', () => {
     for (const seed of SEEDS) expect(five(seed)).toEqual(five(seed));
@@ -14,9 +21,10 @@ describe('the plan of a seed', () => {
   });
 
   test('never changes between releases, since reports name seeds', () => {
-    expect(five('1').slice(0, 6).map(wordsOf)).toEqual([
+    expect(five('1').slice(0, 7).map(wordsOf)).toEqual([
       '   9.2 s  kill worker (worker-1) for 0.7 s',
       '   9.7 s  refuse temporal (worker-1, worker-2, api-1, api-2) for 6.4 s',
+      '  15.0 s  read-only redis for 4.3 s',
       '  17.0 s  kill api (api-1) for 2.5 s',
       '  25.6 s  stall temporal (worker-1, worker-2, api-1, api-2) for 5.3 s',
       '  29.3 s  restart temporal for 1.7 s',
@@ -71,11 +79,40 @@ describe('the plan of a seed', () => {
       'kill redis',
       'restart temporal',
       'kill temporal',
+      'read-only postgres',
+      'read-only redis',
+      'skew temporal',
     ]) {
       expect(all).toContain(name);
     }
     for (const seed of SEEDS)
       expect(new Set(five(seed).map(({ fault }) => fault.kind)).size).toBeGreaterThanOrEqual(8);
+  });
+
+  test('never touches a server that is already stopped, killed, read-only or off in its clock', () => {
+    for (const plan of SEEDS.map((seed) => five(seed))) {
+      const onServers = plan.flatMap((planned) => {
+        const server = serverOf(planned);
+        return server === null
+          ? []
+          : [{ server, atMs: planned.atMs, untilMs: planned.atMs + lengthOf(planned.fault) }];
+      });
+      for (const [at, one] of onServers.entries())
+        for (const other of onServers.slice(at + 1))
+          if (one.server === other.server) expect(other.atMs).toBeGreaterThan(one.untilMs);
+    }
+  });
+
+  test('backs up PostgreSQL a minute before its end, in a run of two minutes or more', () => {
+    for (const seed of SEEDS)
+      expect(
+        five(seed)
+          .filter(({ fault }) => fault.kind === 'backup')
+          .map(({ atMs }) => atMs),
+      ).toEqual([240_000]);
+    expect(
+      planOf({ seed: '1', seconds: 119, burst: null }).some(({ fault }) => fault.kind === 'backup'),
+    ).toBe(false);
   });
 
   test('has a burst on request, and for some seeds by default, with the same other faults', () => {

@@ -3,7 +3,7 @@ import { v7 as newId } from 'uuid';
 import { type AuditRecord, canonicalJson } from '../../domain/audit/auditRecord';
 import { chainNameOf } from '../../domain/audit/auditChain';
 import { type Entry } from '../../domain/delivery/deliveryState';
-import { type Database, type Tx } from './database';
+import { type Tx } from './database';
 
 /**
  * The subject of audit entries. The caller must hold locks on the rows of the delivery and of these drivers:

@@ -85,6 +85,7 @@ export class SkewedTemporal {
       });
       temporalServer.upstreams.add(upstream);
       upstream.on('error', () => session.destroy());
+      upstream.on('goaway', () => session.destroy()); // a server that stops takes no more calls
       upstream.on('close', () => {
         temporalServer.upstreams.delete(upstream);
         session.destroy();
@@ -113,7 +114,7 @@ export class SkewedTemporal {
     headers: IncomingHttpHeaders,
     upstream: ClientHttp2Session,
   ): void {
-    if (upstream.destroyed) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    if (upstream.destroyed || upstream.closed) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
     // Without it the server does not compress, and its answers can be read.
     const { 'grpc-accept-encoding': _, ...rest } = headers;
     const request = upstream.request(rest);

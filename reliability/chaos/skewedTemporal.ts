@@ -9,7 +9,6 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import { type google, temporal } from '@temporalio/proto';
 
 const { workflowservice } = temporal.api;
@@ -100,7 +99,9 @@ export class SkewedTemporal {
   }
 
   get port(): number {
-    return (this.server.address() as AddressInfo).port;
+    const address = this.server.address();
+    if (address === null || typeof address === 'string') throw new Error('the proxy does not listen');
+    return address.port;
   }
 
   async close(): Promise<void> {
@@ -116,8 +117,7 @@ export class SkewedTemporal {
   ): void {
     if (upstream.destroyed || upstream.closed) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
     // Without it the server does not compress, and its answers can be read.
-    const { 'grpc-accept-encoding': _, ...rest } = headers;
-    const request = upstream.request(rest);
+    const request = upstream.request({ ...headers, 'grpc-accept-encoding': 'identity' });
     stream.on('error', () => request.close(constants.NGHTTP2_CANCEL));
     stream.on('close', () => request.close(constants.NGHTTP2_CANCEL));
     request.on('error', () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
@@ -127,7 +127,7 @@ export class SkewedTemporal {
     stream.pipe(request);
     const timed = TIMED[headers[':path'] ?? ''];
     let trailers: IncomingHttpHeaders = {};
-    request.on('trailers', (came) => (trailers = came));
+    request.on('trailers', (came: IncomingHttpHeaders) => void (trailers = came));
     stream.on('wantTrailers', () => stream.sendTrailers(trailers));
     request.on('response', (answer, flags) => {
       if (stream.destroyed) return;

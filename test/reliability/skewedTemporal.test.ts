@@ -1,6 +1,12 @@
 /** A Temporal whose clock can be set: what workers are told, and that connections fail as the server's own do. */
 import { once } from 'node:events';
-import { type ClientHttp2Session, connect, createServer, type Http2Server } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  connect,
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { temporal } from '@temporalio/proto';
 import { afterEach, expect, test } from '@jest/globals';
@@ -56,7 +62,7 @@ async function polled(
   const call = client.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' });
   call.end();
   let status: unknown;
-  call.on('trailers', (trailers) => (status = trailers['grpc-status']));
+  call.on('trailers', (trailers: IncomingHttpHeaders) => void (status = trailers['grpc-status']));
   const chunks: Buffer[] = [];
   for await (const chunk of call) chunks.push(chunk as Buffer);
   const { history } = PollWorkflowTaskQueueResponse.decode(Buffer.concat(chunks).subarray(5));

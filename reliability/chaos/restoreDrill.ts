@@ -2,6 +2,7 @@ import type { Violation } from '../checker/violation';
 import type { Demo } from '../../simulator/demo/demo';
 import { untilAllEnded } from '../../simulator/demo/demo';
 import type { DemoWorld } from '../../simulator/demo/world';
+import { pause } from '../../simulator/kit/pause';
 import type { Inspection } from '../../simulator/kit/inspection';
 import type { FaultClock } from './faults';
 import type { Judge } from './judge';
@@ -49,7 +50,11 @@ export async function runRestoreDrill(
   try {
     const checking = new AbortController();
     void judge.keepChecking(AbortSignal.any([signal, checking.signal]));
-    await demo.orders.run(AbortSignal.any([signal, AbortSignal.timeout(ORDERS_FOR_MS)]));
+    const shopsClose = new AbortController();
+    const ordering = demo.orders.run(AbortSignal.any([signal, shopsClose.signal]));
+    await pause(ORDERS_FOR_MS, signal);
+    shopsClose.abort();
+    await ordering;
     const newOrders = demo.orders.placed.slice(placedBefore).map(({ deliveryId }) => deliveryId);
     const all = [...restoredOpen, ...newOrders];
     const haveEnded = await untilAllEnded(inspection, all, Date.now() + ALL_ENDED_WITHIN_MS, signal);

@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import {
   type ApiClientOptions,
@@ -7,6 +11,12 @@ import {
   ServiceUnavailableError,
   UnexpectedAnswerError,
 } from '@driver-service/api-client';
+
+/** Node's own, which is otherwise only there with a flag. */
+function garbageCollector(): () => void {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
+}
 
 type Answer = Response | Error | ((signal: AbortSignal) => Promise<Response>);
 type Sent = { method: string; key: string | null; authorization: string | null; body: string };
@@ -124,6 +134,32 @@ describe('a request', () => {
     const { read, retries } = scripted([hangs, fine()], { attemptTimeoutMs: 20 });
     await read();
     expect(retries).toEqual([expect.stringContaining('aborted due to timeout')]);
+  });
+
+  test('is retried when an attempt times out, also after a garbage collection', async () => {
+    const collectGarbage = garbageCollector();
+    let requests = 0;
+    const server = createServer((_request, response) => {
+      requests += 1;
+      if (requests > 1) return void response.end('{"deliveryId":"d"}');
+      setImmediate(collectGarbage); // and never answers
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const address = server.address();
+      const port = typeof address === 'object' ? address?.port : null;
+      const { read } = scripted([], {
+        baseUrl: `http://127.0.0.1:${port}`,
+        attemptTimeoutMs: 300,
+        send: undefined,
+      });
+      expect(await read()).toEqual({ deliveryId: 'd' });
+      expect(requests).toBe(2);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
   });
 
   test('that is refused is not retried, and the error has the reason', async () => {

@@ -23,18 +23,24 @@ const RETRYABLE_STATUSES: readonly number[] = [429, 502, 503, 504];
  * Retry-After says, or else with exponential backoff and jitter.
  * @throws ServiceUnavailableError after `retryForMs`, or when aborted; the cause is then the signal's reason
  */
-export async function sendWithRetries(
+export async function sendWithRetries(request: Request, options: RetryOptions): Promise<Response> {
+  const { signal } = options;
+  const aborted = new FirstAbort(signal ? [request.signal, signal] : [request.signal]);
+  try {
+    return await tryUntilAnswered(request, options, aborted.signal);
+  } finally {
+    aborted.release();
+  }
+}
+
+async function tryUntilAnswered(
   request: Request,
-  { retryForMs, attemptTimeoutMs, signal, onRetry, send = fetch }: RetryOptions,
+  { retryForMs, attemptTimeoutMs, onRetry, send = fetch }: RetryOptions,
+  aborted: AbortSignal,
 ): Promise<Response> {
-  const aborted = AbortSignal.any(signal ? [request.signal, signal] : [request.signal]);
   const giveUpAt = Date.now() + retryForMs;
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, MAX_WAIT_MS)) {
-    const result = await tryOnce(
-      send,
-      request,
-      AbortSignal.any([aborted, AbortSignal.timeout(attemptTimeoutMs)]),
-    );
+    const result = await tryWithin(attemptTimeoutMs, aborted, (ends) => tryOnce(send, request, ends));
     if (result.kind === 'answered') return result.response;
     const nextWaitMs = result.waitMs ?? withJitter(waitMs);
     if (Date.now() + nextWaitMs > giveUpAt || !(await pause(nextWaitMs, aborted)))
@@ -57,14 +63,67 @@ type Unanswered = {
 };
 type AttemptResult = { kind: 'answered'; response: Response } | Unanswered;
 
+/** Aborts the attempt when `aborted` does or the time is over. */
+async function tryWithin<T>(
+  timeoutMs: number,
+  aborted: AbortSignal,
+  attempt: (ends: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const ends = new FirstAbort([aborted]);
+  const reason = new DOMException('The operation was aborted due to timeout', 'TimeoutError');
+  const timer = setTimeout(() => ends.abort(reason), timeoutMs);
+  try {
+    return await attempt(ends.signal);
+  } finally {
+    clearTimeout(timer);
+    ends.release();
+  }
+}
+
+/**
+ * Aborts with the first of some signals. `AbortSignal.any` would do the same, but Node 20 garbage-collects its
+ * signals while somebody listens to them, and then they never abort.
+ */
+class FirstAbort {
+  private readonly controller = new AbortController();
+  private readonly listeners: { source: AbortSignal; listener: () => void }[] = [];
+
+  constructor(sources: readonly AbortSignal[]) {
+    for (const source of sources) {
+      if (source.aborted) this.abort(source.reason);
+      const listener = (): void => this.abort(source.reason);
+      source.addEventListener('abort', listener, { once: true });
+      this.listeners.push({ source, listener });
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.controller.abort(reason);
+  }
+
+  /** Stops listening: the sources may live longer. */
+  release(): void {
+    for (const { source, listener } of this.listeners) source.removeEventListener('abort', listener);
+  }
+}
+
+/** Node 20 garbage-collects a Request that `fetch` still sends, and then its signal no longer aborts it. */
+const underWay = new Set<Request>();
+
 /** Reads the whole body, because the connection may be lost in the middle of it. */
 async function tryOnce(
   send: (request: Request) => Promise<Response>,
   request: Request,
   signal: AbortSignal,
 ): Promise<AttemptResult> {
+  const attempt = new Request(request.clone(), { signal });
+  underWay.add(attempt);
   try {
-    const response = await send(new Request(request.clone(), { signal }));
+    const response = await send(attempt);
     const { status, statusText, headers } = response;
     const body = await response.arrayBuffer();
     if (RETRYABLE_STATUSES.includes(status)) return unanswered(response, body);
@@ -72,6 +131,8 @@ async function tryOnce(
     return { kind: 'answered', response: whole };
   } catch (error) {
     return { kind: 'unanswered', reason: reasonOf(error), problem: null, cause: error };
+  } finally {
+    underWay.delete(attempt);
   }
 }
 

@@ -20,6 +20,7 @@ type CalledServices = Pick<
   | 'registration'
   | 'zoneHealth'
   | 'supportCases'
+  | 'strandedGoods'
   | 'rescue'
   | 'audit'
 >;

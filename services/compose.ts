@@ -41,6 +41,7 @@ import { createPositions, type Positions } from './positions';
 import { createRegistration, type Registration } from './registration';
 import { createRescue, type RescueService } from './rescue';
 import { createRoomStates } from './roomStates';
+import { createStrandedGoods, type StrandedGoods } from './strandedGoods';
 import { createSupportCases, type SupportCases } from './supportCases';
 import { createWake, type Wake, type WakeDeps } from './wake';
 import { createZoneHealth, type ZoneHealth, type ZoneHealthDeps } from './zones/zoneHealth';
@@ -76,6 +77,7 @@ export type Services = {
   driverStates: DriverStates;
   roomStates: RoomStates;
   supportCases: SupportCases;
+  strandedGoods: StrandedGoods;
   rescue: RescueService;
   zoneHealth: ZoneHealth;
   audit: AuditService;
@@ -105,6 +107,7 @@ export function composeServices(deps: ServiceDeps): Services {
     driverStates: createDriverStates({ db, clock }),
     roomStates: createRoomStates({ read: poolReader(postgres), clock }),
     supportCases: createSupportCases({ db, clock, notifyRelay }),
+    strandedGoods: createStrandedGoods({ db, clock, notifyRelay }),
     rescue: createRescue({ db, features, clock, newId, limits, notifyRelay }),
     zoneHealth: createZoneHealth({
       db,

@@ -298,6 +298,7 @@ type AssignmentRow = {
   meeting_lat: number | null;
   meeting_lng: number | null;
   meeting_address: string | null;
+  goods_claimed_at: Date | null;
 };
 
 /** All assignments of a delivery, oldest first. */
@@ -305,7 +306,7 @@ export async function readAssignments(read: Read, deliveryId: string): Promise<A
   const rows = await read<AssignmentRow>(sql`
     SELECT id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, at_pickup_at, picked_up_at,
       at_dropoff_at, ended_at, end_reason,
-      meeting_lat, meeting_lng, meeting_address
+      meeting_lat, meeting_lng, meeting_address, goods_claimed_at
     FROM assignments WHERE delivery_id = ${deliveryId}::uuid ORDER BY started_at, id`);
   return rows.map((row) => ({
     assignmentId: row.id,
@@ -325,6 +326,7 @@ export async function readAssignments(read: Read, deliveryId: string): Promise<A
       row.meeting_lat === null || row.meeting_lng === null
         ? null
         : { point: { lat: row.meeting_lat, lng: row.meeting_lng }, address: row.meeting_address },
+    goodsClaimedAt: msOf(row.goods_claimed_at),
   }));
 }
 

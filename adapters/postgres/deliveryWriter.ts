@@ -149,7 +149,8 @@ const CHANGES = `
   ), a AS (
     UPDATE assignments SET state = new.state, at_pickup_at = new.at_pickup_at,
       picked_up_at = new.picked_up_at, at_dropoff_at = new.at_dropoff_at,
-      ended_at = new.ended_at, end_reason = new.end_reason, pay_cents = new.pay_cents, pinned = new.pinned
+      ended_at = new.ended_at, end_reason = new.end_reason, pay_cents = new.pay_cents, pinned = new.pinned,
+      goods_claimed_at = new.goods_claimed_at
     FROM ${recordset('assignments', 'assignments')} AS new WHERE assignments.id = new.id
   ), c AS (
     UPDATE escalations SET level = new.level, state = new.state, reason = new.reason,
@@ -176,9 +177,9 @@ const CHANGES = `
     FROM ${recordset('offers', 'newOffers')}
   ), new_a AS (
     INSERT INTO assignments (id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at,
-      choice, meeting_lat, meeting_lng, meeting_address)
-    SELECT id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at, choice,
-      meeting_lat, meeting_lng, meeting_address
+      at_pickup_at, picked_up_at, choice, meeting_lat, meeting_lng, meeting_address)
+    SELECT id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at,
+      at_pickup_at, picked_up_at, choice, meeting_lat, meeting_lng, meeting_address
     FROM ${recordset('assignments', 'newAssignments')}
   ), new_c AS (
     INSERT INTO escalations (id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at,
@@ -244,6 +245,7 @@ function assignmentRow({
   atDropoffAt,
   endedAt,
   endReason,
+  goodsClaimedAt,
 }: AssignmentFacts): object {
   return {
     id: assignmentId,
@@ -255,6 +257,7 @@ function assignmentRow({
     at_dropoff_at: iso(atDropoffAt),
     ended_at: iso(endedAt),
     end_reason: endReason,
+    goods_claimed_at: iso(goodsClaimedAt),
   };
 }
 
@@ -334,6 +337,8 @@ function newAssignments({ next, newAssignment }: Decision): object[] {
       pinned: assignment.pinned,
       pay_cents: assignment.payCents,
       started_at: iso(assignment.startedAt),
+      at_pickup_at: iso(assignment.atPickupAt),
+      picked_up_at: iso(assignment.pickedUpAt),
       choice: newAssignment.why,
       meeting_lat: assignment.meeting?.point.lat ?? null,
       meeting_lng: assignment.meeting?.point.lng ?? null,

@@ -70,6 +70,16 @@ export const PROBLEMS = {
     title: 'The goods are not picked up yet',
     when: 'A hand-over needs goods that were picked up. Before the pickup, assign the other driver instead.',
   },
+  GOODS_IN_HAND: {
+    status: 409,
+    title: 'The delivery went on without this driver',
+    when: 'A driver who lost the delivery says that they hold its goods. They keep them; support know, and decide.',
+  },
+  GOODS_NOT_NEEDED: {
+    status: 409,
+    title: 'The goods are not needed any more',
+    when: 'A driver says that they hold the goods of a closed delivery. They bring them back to the shop.',
+  },
   ILLEGAL_TRANSITION: {
     status: 409,
     title: 'Not allowed in this state',

@@ -215,8 +215,13 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
           .meta({ description: 'When it happened, by the device clock' }),
       }),
       replies: outcome,
-      refusals: ['ILLEGAL_TRANSITION', 'NOT_ANSWERED_IN_TIME'],
-      handle: (call) => sendCommand(deps, call, COMMANDS.takeStep, { ...call.body, ...tracedBy(call) }),
+      refusals: ['ILLEGAL_TRANSITION', 'GOODS_IN_HAND', 'GOODS_NOT_NEEDED', 'NOT_ANSWERED_IN_TIME'],
+      handle: (call) =>
+        tellOfGoods(
+          deps,
+          call,
+          sendCommand(deps, call, COMMANDS.takeStep, { ...call.body, ...tracedBy(call) }),
+        ),
     }),
     post({
       path: '/v2/deliveries/:id/fail',
@@ -230,10 +235,36 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
         goods: z.enum(['RETURN', 'LOST']).meta({ description: 'What happens to goods that were picked up' }),
       }),
       replies: outcome,
-      refusals: ['ILLEGAL_TRANSITION', 'REASON_NOT_ALLOWED', 'NOT_ANSWERED_IN_TIME'],
-      handle: (call) => sendCommand(deps, call, COMMANDS.failDelivery, { ...call.body, ...tracedBy(call) }),
+      refusals: [
+        'ILLEGAL_TRANSITION',
+        'REASON_NOT_ALLOWED',
+        'GOODS_IN_HAND',
+        'GOODS_NOT_NEEDED',
+        'NOT_ANSWERED_IN_TIME',
+      ],
+      handle: (call) =>
+        tellOfGoods(
+          deps,
+          call,
+          sendCommand(deps, call, COMMANDS.failDelivery, { ...call.body, ...tracedBy(call) }),
+        ),
     }),
   ];
+}
+
+/** A closed delivery changes no more, but support must hear of goods that a driver still has. */
+async function tellOfGoods(
+  { strandedGoods }: ApiDeps,
+  { caller, params, correlationId }: Call<{ id: string }, unknown, unknown>,
+  sent: Promise<Reply>,
+): Promise<Reply> {
+  try {
+    return await sent;
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'GOODS_NOT_NEEDED' && caller.role === 'driver')
+      await strandedGoods.report({ deliveryId: params.id, driverId: caller.driverId, correlationId });
+    throw error;
+  }
 }
 
 async function takeOrder(

@@ -7,7 +7,11 @@ import type { Caller } from '../auth/caller';
 import { instantText, iso, point } from '../http/fields';
 import type { DeliveryHistory, DeliverySummaryRow } from '../queries/deliveries';
 
-export const HELD_REASON = z.enum(['REASSIGNMENT_OFF', 'PINNED_DRIVER_LOST'] satisfies HeldReason[]);
+export const HELD_REASON = z.enum([
+  'REASSIGNMENT_OFF',
+  'PINNED_DRIVER_LOST',
+  'GOODS_IN_HAND',
+] satisfies HeldReason[]);
 
 const stopView = z
   .strictObject({

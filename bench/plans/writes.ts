@@ -332,6 +332,12 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
         body: { endpoint: 'https://push.example.com/gone' },
       });
     }),
+    callAfter(
+      'goods of a closed delivery',
+      async () => draw.one('closed'),
+      ({ id: deliveryId, driverId }) =>
+        site.world.services.strandedGoods.report({ deliveryId, driverId, correlationId: 'plans' }),
+    ),
     call('POST /v2/ops/temporal-codec/decode', () =>
       api.ask('POST /v2/ops/temporal-codec/decode', { body: { payloads: [] } }),
     ),

@@ -8,6 +8,7 @@ import { close } from './changes/closing';
 import { resolveCarrierCase } from './changes/supportQueue';
 import { type Answer, type AssignmentFacts, type DeliveryFacts, illegalMove, refuse } from './deliveryState';
 import { type EventOf } from './events';
+import { canHaveBack, claimGoods, giveBack, saysGoodsInHand, wasTakenBeforeCancel } from './lateSteps';
 import {
   type Actor,
   canMove,
@@ -24,12 +25,15 @@ import {
  * A step of the carrier's, reported by their app or by ops. A repeat gets the time of the first report, even
  * once the delivery went to another driver.
  */
-export function takeStep(changes: ChangeSet, { step, by, deviceAt }: EventOf<'takeStep'>): Answer {
+export function takeStep(changes: ChangeSet, event: EventOf<'takeStep'>): Answer {
+  const { step, by, deviceAt } = event;
   const own = assignmentOf(changes, by);
   const { from, to } = STEPS[step];
   const doneAt = own ? stepDoneAt(changes, own, step) : null;
   if (doneAt !== null) return movedAnswer(changes, to, doneAt);
-  if (!own || !isCarrier(changes, own, by)) return NOT_THE_CARRIER;
+  if (!own) return NOT_THE_CARRIER;
+  if (!isCarrier(changes, own, by) || wasTakenBeforeCancel(own, event))
+    return takeLateStep(changes, own, event);
   if (takesGoodsOver(changes, own, step)) recordTakeover(changes, own, deviceAt);
   else if (changes.delivery.status !== from) return illegalMove(changes.delivery, step);
   else recordStep(changes, own, step, deviceAt);
@@ -45,7 +49,9 @@ export function failDelivery(changes: ChangeSet, event: EventOf<'failDelivery'>)
   const own = assignmentOf(changes, by);
   const failedAt = own ? failedBeforeAt(changes, own, event) : null;
   if (failedAt !== null) return movedAnswer(changes, changes.delivery.status, failedAt);
-  if (!own || !isCarrier(changes, own, by)) return NOT_THE_CARRIER;
+  if (!own) return NOT_THE_CARRIER;
+  if (!isCarrier(changes, own, by))
+    return saysGoodsInHand(changes, own, 'fail') ? claimGoods(changes, own, null) : NOT_THE_CARRIER;
   const { status } = changes.delivery;
   const to = failureOf(changes.delivery, event);
   if (!canMove(status, to)) return illegalMove(changes.delivery, 'fail');
@@ -100,6 +106,18 @@ function stepDoneAt(changes: ChangeSet, own: AssignmentFacts, step: Step): numbe
 
 function closedAt(changes: ChangeSet, own: AssignmentFacts, status: DeliveryStatus): number | null {
   return changes.delivery.status === status && isNewest(changes, own) ? changes.delivery.closedAt : null;
+}
+
+/** A step of a driver who does not have the delivery any more. */
+function takeLateStep(changes: ChangeSet, own: AssignmentFacts, event: EventOf<'takeStep'>): Answer {
+  const { step, deviceAt } = event;
+  if (canHaveBack(changes, own, event)) {
+    const back = giveBack(changes, own);
+    if (step === 'pickUp') recordStep(changes, back, 'arriveAtPickup', null);
+    recordStep(changes, changes.activeAssignment() ?? back, step, deviceAt);
+    return movedAnswer(changes, STEPS[step].to, changes.now);
+  }
+  return saysGoodsInHand(changes, own, step) ? claimGoods(changes, own, deviceAt) : NOT_THE_CARRIER;
 }
 
 /** After a hand-over the pickup is at the meeting point, and the delivery is PICKED_UP already. */

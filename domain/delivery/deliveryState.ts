@@ -76,6 +76,8 @@ export type AssignmentFacts = {
   endReason: string | null;
   /** Where the driver takes the goods over from another one; null = at the pickup, or where they are. */
   meeting: Meeting | null;
+  /** When they said, without having the delivery any more, that they hold its goods; null = they did not. */
+  goodsClaimedAt: number | null;
 };
 
 /**
@@ -130,6 +132,8 @@ export type RefusalCode =
   | 'PAY_NOT_RAISED'
   | 'PAY_NOT_ALLOWED'
   | 'NOT_PICKED_UP'
+  | 'GOODS_IN_HAND'
+  | 'GOODS_NOT_NEEDED'
   | 'DRIVER_OFF_DUTY'
   | 'DRIVER_ON_BREAK'
   | 'DRIVER_HAS_NO_ROOM'

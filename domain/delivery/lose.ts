@@ -99,9 +99,10 @@ function loseDriver(changes: ChangeSet, assignment: AssignmentFacts, why: string
   if (isDetectedLoss(why)) takeOffMap(changes, assignment.driverId, why);
   const heldReason = heldReasonOf(changes, assignment);
   if (heldReason === null) return searchForAnother(changes, why);
+  const about = heldReason === 'GOODS_IN_HAND' ? changes.supportCase?.driverId : assignment.driverId;
   goBackToSearching(changes, why);
   changes.setDelivery({ heldReason, searchAgainAt: null });
-  openCase(changes, heldReason, assignment.driverId);
+  openCase(changes, heldReason, about ?? null);
 }
 
 /**
@@ -121,7 +122,9 @@ function takeOffMap(changes: ChangeSet, driverId: string, why: LossReason): void
   });
 }
 
-function heldReasonOf({ features }: ChangeSet, { pinned }: AssignmentFacts): HeldReason | null {
+function heldReasonOf({ features, supportCase }: ChangeSet, { pinned }: AssignmentFacts): HeldReason | null {
+  // The next driver would find no goods at the shop.
+  if (supportCase?.reason === 'GOODS_IN_HAND' && supportCase.state !== 'RESOLVED') return 'GOODS_IN_HAND';
   if (pinned) return 'PINNED_DRIVER_LOST';
   return features.autoReassignment ? null : 'REASSIGNMENT_OFF';
 }

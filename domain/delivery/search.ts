@@ -68,7 +68,9 @@ function clearSearch(changes: ChangeSet): void {
   if (heldReason !== null || broadcastSince !== null || lostAt !== null)
     changes.setDelivery({ heldReason: null, broadcastSince: null, lostAt: null });
   const { supportCase } = changes;
-  if (supportCase && !isAboutCarrier(supportCase.reason)) resolveCase(changes, 'ASSIGNED');
+  if (!supportCase || isAboutCarrier(supportCase.reason)) return;
+  // Who holds the goods is open, whoever was assigned; unless the search was held for it, and is over.
+  if (supportCase.reason !== 'GOODS_IN_HAND' || heldReason !== null) resolveCase(changes, 'ASSIGNED');
 }
 
 // ---- before the result ----

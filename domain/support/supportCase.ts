@@ -11,7 +11,8 @@ import type { LossReason } from '../driver/loss';
  * the driver was lost, and the search waits for ops. PINNED_DRIVER_SILENT, PINNED_DRIVER_STANDS_STILL: a
  * driver who was assigned by hand keeps the delivery until ops decide. DRIVER_AT_PICKUP_SILENT: so does a driver
  * who is silent at the shop, and may have the goods by now. CARRIER_…: the driver who has the
- * goods is silent, broke down, or gave up.
+ * goods is silent, broke down, or gave up. GOODS_IN_HAND: a driver who lost the delivery says that they hold the
+ * goods.
  */
 export const CASE_REASONS = [
   'UNASSIGNED',
@@ -23,6 +24,7 @@ export const CASE_REASONS = [
   'CARRIER_SILENT',
   'CARRIER_BROKE_DOWN',
   'CARRIER_GAVE_UP',
+  'GOODS_IN_HAND',
 ] as const;
 export type CaseReason = (typeof CASE_REASONS)[number];
 
@@ -58,7 +60,7 @@ export type CaseFacts = {
 };
 
 /** Why the search for a driver waits for ops. */
-export type HeldReason = Extract<CaseReason, 'REASSIGNMENT_OFF' | 'PINNED_DRIVER_LOST'>;
+export type HeldReason = Extract<CaseReason, 'REASSIGNMENT_OFF' | 'PINNED_DRIVER_LOST' | 'GOODS_IN_HAND'>;
 
 /**
  * The case made worse by a higher level, another reason or another driver; null where none of these is new.
@@ -93,6 +95,7 @@ export function isAboutCarrier(reason: CaseReason): boolean {
     case 'UNASSIGNED':
     case 'REASSIGNMENT_OFF':
     case 'PINNED_DRIVER_LOST':
+    case 'GOODS_IN_HAND':
       return false;
   }
 }
@@ -124,6 +127,7 @@ export function isKnownToOps(
     case 'UNASSIGNED':
     case 'REASSIGNMENT_OFF':
     case 'PINNED_DRIVER_LOST':
+    case 'GOODS_IN_HAND':
       return false;
   }
 }

@@ -46,6 +46,8 @@ export function decideCase(view: SupportView): SupportAct {
   switch (reason) {
     case 'UNASSIGNED':
       return findDriver(view);
+    case 'GOODS_IN_HAND':
+      return giveToHolder(view);
     case 'REASSIGNMENT_OFF':
     case 'PINNED_DRIVER_LOST':
       return { kind: 'resumeSearch' };
@@ -71,6 +73,13 @@ function findDriver({
     return hasRaised ? { kind: 'wait' } : { kind: 'raisePay', bonusCents: bonusCents + RAISE_CENTS };
   const driver = nearest(free, pickup);
   return driver ? { kind: 'assign', driverId: driver.driverId } : { kind: 'wait' };
+}
+
+/** Assigns the driver who says that they hold the goods. If they cannot take it, another one is searched for. */
+function giveToHolder({ open: { driverId }, delivery: { carrierId }, free }: SupportView): SupportAct {
+  if (carrierId !== null) return { kind: 'wait' };
+  const holder = free.find((each) => each.driverId === driverId);
+  return holder ? { kind: 'assign', driverId: holder.driverId } : { kind: 'resumeSearch' };
 }
 
 /** Hands the goods over to another driver at the carrier's last position. */

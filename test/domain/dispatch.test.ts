@@ -388,12 +388,18 @@ const offerAnswer = event(
 
 const step = event(
   fc
-    .record({ name: fc.constantFrom(...(Object.keys(STEPS) as Step[])), goesOn: fc.boolean(), who: nat })
-    .map(({ name, goesOn, who }) => (world, on) => {
+    .record({
+      name: fc.constantFrom(...(Object.keys(STEPS) as Step[])),
+      goesOn: fc.boolean(),
+      who: nat,
+      lateMs: fc.option(fc.oneof(fc.nat(1_000), fc.nat(60 * MINUTE))),
+    })
+    .map(({ name, goesOn, who, lateMs }) => (world, on) => {
       const next = (Object.keys(STEPS) as Step[]).find(
         (each) => STEPS[each].from === world.deliveries[on].status,
       );
-      return { kind: 'takeStep', step: goesOn && next ? next : name, by: by(world, on, who), deviceAt: null };
+      const deviceAt = lateMs === null ? null : world.now - lateMs;
+      return { kind: 'takeStep', step: goesOn && next ? next : name, by: by(world, on, who), deviceAt };
     }),
 );
 
@@ -878,6 +884,8 @@ describe('any events in any order', () => {
       'takeStep → moved',
       'takeStep → ILLEGAL_TRANSITION',
       'takeStep → NOT_FOUND',
+      'takeStep → GOODS_IN_HAND',
+      'takeStep → GOODS_NOT_NEEDED',
       'failDelivery → moved',
       'failDelivery → REASON_NOT_ALLOWED',
       'assignDriver → assigned',

@@ -68,6 +68,17 @@ describe('the ops action on a case', () => {
     expect(decideCase({ ...VIEW, open: { ...OPEN, reason } })).toEqual({ kind: 'resumeSearch' });
   });
 
+  test('gives a delivery to the driver who holds its goods, or lets the search go on', () => {
+    const held: SupportView = {
+      ...VIEW,
+      open: { ...OPEN, level: 0, reason: 'GOODS_IN_HAND', driverId: 'x' },
+    };
+    const free = [{ driverId: 'x', place: SHOP }];
+    expect(decideCase({ ...held, free })).toEqual({ kind: 'assign', driverId: 'x' });
+    expect(decideCase({ ...held, free: [] })).toEqual({ kind: 'resumeSearch' });
+    expect(decideCase({ ...held, delivery: { ...held.delivery, carrierId: 'y' } })).toEqual({ kind: 'wait' });
+  });
+
   test.each(['PINNED_DRIVER_SILENT', 'PINNED_DRIVER_STANDS_STILL', 'DRIVER_AT_PICKUP_SILENT'] as const)(
     '%s: the delivery is taken from the driver',
     (reason) => {

@@ -75,6 +75,7 @@ export function beginAssignment(
     endedAt: null,
     endReason: null,
     meeting,
+    goodsClaimedAt: null,
   };
   changes.addAssignment(assignment, why);
   countAssignment(changes, driverId, 1);

@@ -118,5 +118,7 @@ function caseTitle(reason: CaseReason, level: number): string {
       return 'Support queue: the driver who has the goods broke down';
     case 'CARRIER_GAVE_UP':
       return 'Support queue: the driver who has the goods gave up the delivery';
+    case 'GOODS_IN_HAND':
+      return 'Support queue: a driver who lost the delivery says that they hold the goods';
   }
 }

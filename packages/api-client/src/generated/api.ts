@@ -1184,7 +1184,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description ILLEGAL_TRANSITION */
+                /** @description ILLEGAL_TRANSITION, GOODS_IN_HAND, GOODS_NOT_NEEDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -1329,7 +1329,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description ILLEGAL_TRANSITION */
+                /** @description ILLEGAL_TRANSITION, GOODS_IN_HAND, GOODS_NOT_NEEDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -6700,7 +6700,7 @@ export interface paths {
                     state?: "OPEN" | "ACKNOWLEDGED" | "RESOLVED" | "UNRESOLVED";
                     /** @description The lowest level to list */
                     level?: "0" | "1" | "2" | "3";
-                    reason?: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP";
+                    reason?: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP" | "GOODS_IN_HAND";
                     cityId?: string;
                     zoneId?: string;
                     deliveryId?: string;
@@ -8021,7 +8021,7 @@ export interface components {
          * @description Stable; clients decide by it. Later versions may add codes
          * @enum {string}
          */
-        ProblemCode: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "NOT_FOUND" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "IDEMPOTENCY_CONFLICT" | "ALREADY_EXISTS" | "OFFER_EXPIRED" | "OFFER_WITHDRAWN" | "ALREADY_ANSWERED" | "PAY_NOT_RAISED" | "NOT_PICKED_UP" | "ILLEGAL_TRANSITION" | "TOO_MANY_OPEN_DELIVERIES" | "CASE_RESOLVED" | "CASE_NEEDS_DECISION" | "DRIVER_OFF_DUTY" | "DRIVER_ON_BREAK" | "DRIVER_HAS_NO_ROOM" | "DRIVER_IN_OTHER_CITY" | "DRIVER_NOT_AVAILABLE" | "PUSH_OFF" | "TRACKING_OFF" | "TRACKING_OVER" | "FEATURE_OFF" | "FEATURE_KILLED" | "FEATURE_CHANGED" | "NOT_ON_BREAK" | "NOT_PAUSED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "REASON_NOT_ALLOWED" | "INVALID_DURATION" | "INVALID_SHIFT_END" | "INVALID_AREA" | "STOP_OUT_OF_AREA" | "PAY_NOT_ALLOWED" | "INVALID_CENTER" | "UNKNOWN_CITY" | "UNKNOWN_MERCHANT" | "WRONG_CURRENCY" | "TIME_NOT_POSSIBLE" | "TOO_MANY_REQUESTS" | "INTERNAL" | "NOT_ANSWERED_IN_TIME" | "UNAVAILABLE";
+        ProblemCode: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "NOT_FOUND" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "IDEMPOTENCY_CONFLICT" | "ALREADY_EXISTS" | "OFFER_EXPIRED" | "OFFER_WITHDRAWN" | "ALREADY_ANSWERED" | "PAY_NOT_RAISED" | "NOT_PICKED_UP" | "GOODS_IN_HAND" | "GOODS_NOT_NEEDED" | "ILLEGAL_TRANSITION" | "TOO_MANY_OPEN_DELIVERIES" | "CASE_RESOLVED" | "CASE_NEEDS_DECISION" | "DRIVER_OFF_DUTY" | "DRIVER_ON_BREAK" | "DRIVER_HAS_NO_ROOM" | "DRIVER_IN_OTHER_CITY" | "DRIVER_NOT_AVAILABLE" | "PUSH_OFF" | "TRACKING_OFF" | "TRACKING_OVER" | "FEATURE_OFF" | "FEATURE_KILLED" | "FEATURE_CHANGED" | "NOT_ON_BREAK" | "NOT_PAUSED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "REASON_NOT_ALLOWED" | "INVALID_DURATION" | "INVALID_SHIFT_END" | "INVALID_AREA" | "STOP_OUT_OF_AREA" | "PAY_NOT_ALLOWED" | "INVALID_CENTER" | "UNKNOWN_CITY" | "UNKNOWN_MERCHANT" | "WRONG_CURRENCY" | "TIME_NOT_POSSIBLE" | "TOO_MANY_REQUESTS" | "INTERNAL" | "NOT_ANSWERED_IN_TIME" | "UNAVAILABLE";
         V1Location: {
             lat: number;
             lng: number;
@@ -8188,7 +8188,7 @@ export interface components {
              * @description Why the search waits for ops
              * @enum {string|null}
              */
-            heldReason: "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | null;
+            heldReason: "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "GOODS_IN_HAND" | null;
             /** @description The number of drivers that were lost */
             losses: number | null;
             /** @description The part of payCents added by escalation and ops */
@@ -8329,7 +8329,7 @@ export interface components {
              * @description Why the search waits for ops
              * @enum {string|null}
              */
-            heldReason: "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | null;
+            heldReason: "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "GOODS_IN_HAND" | null;
             /** @description The number of drivers that were lost */
             losses: number | null;
             /** @description The part of payCents added by escalation and ops */
@@ -8902,7 +8902,7 @@ export interface components {
                  * @description Why the search waits for ops
                  * @enum {string|null}
                  */
-                heldReason: "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | null;
+                heldReason: "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "GOODS_IN_HAND" | null;
                 /** @description The number of drivers that were lost */
                 losses: number | null;
                 /** @description The part of payCents added by escalation and ops */
@@ -8994,7 +8994,7 @@ export interface components {
             /** @enum {string} */
             state: "OPEN" | "ACKNOWLEDGED" | "RESOLVED";
             /** @enum {string} */
-            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP";
+            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP" | "GOODS_IN_HAND";
             /**
              * Format: uuid
              * @description The driver that the case is about
@@ -9047,7 +9047,7 @@ export interface components {
              * @description Why the search waits for ops
              * @enum {string|null}
              */
-            heldReason: "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | null;
+            heldReason: "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "GOODS_IN_HAND" | null;
         };
         FeatureList: {
             features: components["schemas"]["Feature"][];

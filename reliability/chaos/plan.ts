@@ -54,6 +54,8 @@ const BURST_ORDERS = 100;
 
 /** The interval between two faults that leave a server up, but wrong. They are drawn apart from the others. */
 const WRONG_GAP_MS = { min: 25_000, max: 45_000 };
+/** One that would come together with another on the same server comes later, if it can. */
+const STEPS_LATER_MS: readonly number[] = [0, 4_000, 8_000, 12_000, 16_000, 20_000];
 const WRONG_FIRST_AT_MS = 15_000;
 const READ_ONLY_MS = { min: 2_000, max: 8_000 };
 const SKEW_FOR_MS = { min: 8_000, max: 20_000 };
@@ -125,8 +127,12 @@ export function planOf({ seed, seconds, burst }: PlanOptions): PlannedFault[] {
   const isFree = (candidate: PlannedFault): boolean =>
     planned.every((other) => !areTogether(candidate, other));
   planned.push(...backups);
-  for (const candidate of wrongServersOf(randomFrom(`${seed}/wrongServers`), endMs))
-    if (isFree(candidate)) planned.push(candidate);
+  for (const candidate of wrongServersOf(randomFrom(`${seed}/wrongServers`), endMs)) {
+    const fitting = STEPS_LATER_MS.map((byMs) => ({ ...candidate, atMs: candidate.atMs + byMs })).find(
+      isFree,
+    );
+    if (fitting && fitting.atMs + lengthOf(fitting.fault) <= endMs) planned.push(fitting);
+  }
   return [...planned, ...burstOf(randomFrom(`${seed}/burst`), burst, endMs)].sort((a, b) => a.atMs - b.atMs);
 }
 

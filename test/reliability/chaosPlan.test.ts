@@ -103,6 +103,15 @@ describe('the plan of a seed', () => {
     }
   });
 
+  test('has each kind of server that is up but wrong, in nearly every five minutes', () => {
+    const wrong = ['read-only postgres', 'read-only redis', 'skew temporal'];
+    const whole = SEEDS.filter((seed) => {
+      const names = five(seed).map(({ fault }) => nameOf(fault));
+      return wrong.every((name) => names.includes(name));
+    });
+    expect(whole.length).toBeGreaterThanOrEqual(27);
+  });
+
   test('backs up PostgreSQL a minute before its end, in a run of two minutes or more', () => {
     for (const seed of SEEDS)
       expect(

@@ -18,6 +18,8 @@ type CalledServices = Pick<
   | 'availability'
   | 'positions'
   | 'registration'
+  | 'configuration'
+  | 'pushSubscriptions'
   | 'zoneHealth'
   | 'supportCases'
   | 'strandedGoods'

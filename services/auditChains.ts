@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type AuditRecord } from '../domain/audit/auditRecord';
 import {
   type AuditProblem,
   type ChainedEntry,
@@ -7,11 +6,15 @@ import {
   type CheckScope,
   followChain,
   type FollowedChain,
-  type HashOf,
+  type Rehash,
+  type Rehashed,
 } from '../domain/audit/auditChain';
 
 /** A chain as stored in the database, its entries in any order. */
 export type StoredChain = { chain: string; entries: readonly ChainedEntry[]; head: ChainHead };
+
+/** Where the head of a chain stands: in the row of its delivery or driver, or among the heads of all others. */
+export type HeadKind = 'delivery' | 'driver' | 'configuration';
 
 export type DueChain = { chain: string; entries: number };
 
@@ -43,10 +46,10 @@ export interface AuditChains {
    */
   withoutEntries(
     scope: CheckScope,
-    kind: 'delivery' | 'driver',
+    kind: HeadKind,
     after: string,
   ): Promise<{ chains: string[]; next: string | null }>;
-  hashOf: HashOf;
+  rehash: Rehash;
   /** The end of the range of the last finished check (epoch ms); null if there was none. */
   checkedTo(): Promise<number | null>;
   /** @returns the check's id */
@@ -65,7 +68,7 @@ export type AuditService = {
 };
 
 /** Verifies one delivery's chain on request. */
-export function createAuditService(chains: Pick<AuditChains, 'readChains' | 'hashOf'>): AuditService {
+export function createAuditService(chains: Pick<AuditChains, 'readChains' | 'rehash'>): AuditService {
   return {
     check: async (deliveryId) => {
       const name = `delivery/${deliveryId}`;
@@ -77,27 +80,22 @@ export function createAuditService(chains: Pick<AuditChains, 'readChains' | 'has
 
 /** Recomputes one chain's hashes and reports its problems. */
 export async function follow(
-  { hashOf }: Pick<AuditChains, 'hashOf'>,
+  { rehash }: Pick<AuditChains, 'rehash'>,
   { chain, entries, head }: StoredChain,
 ): Promise<FollowedChain> {
-  const hashes = await hashed(entries, hashOf);
-  return followChain(
-    chain,
-    entries,
-    head,
-    (previous, record) => hashes.get(record) ?? hashOf(previous, record),
-  );
+  const hashes = await rehashed(entries, rehash);
+  return followChain(chain, entries, head, (entry) => hashes.get(entry) ?? rehash(entry));
 }
 
-/** Hashes a chain's entries and yields to other work in between. */
-export async function hashed(
+/** Hashes a chain's entries anew and yields to other work in between. */
+export async function rehashed(
   entries: readonly ChainedEntry[],
-  hashOf: HashOf,
-): Promise<Map<AuditRecord, string>> {
-  const hashes = new Map<AuditRecord, string>();
-  for (const [index, { previous, record }] of entries.entries()) {
+  rehash: Rehash,
+): Promise<Map<ChainedEntry, Rehashed>> {
+  const hashes = new Map<ChainedEntry, Rehashed>();
+  for (const [index, entry] of entries.entries()) {
     if (index % HASHES_A_TURN === 0) await nextTurn();
-    hashes.set(record, hashOf(previous, record));
+    hashes.set(entry, rehash(entry));
   }
   return hashes;
 }

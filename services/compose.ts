@@ -12,6 +12,7 @@ import { createRelay, type Relay } from '../adapters/postgres/relay';
 import { type FeatureSetting } from '../domain/features/rollout';
 import { type AuditService, createAuditService } from './auditChains';
 import { type AvailabilityDeps, type AvailabilityService, createAvailability } from './availability';
+import { type Configuration, createConfiguration } from './configuration';
 import { type DeliveryStore } from './deliveries/deliveryStore';
 import { createDriverStates } from './driverStates';
 import {
@@ -38,6 +39,7 @@ import {
   type RoomStates,
 } from './ports';
 import { createPositions, type Positions } from './positions';
+import { createPushSubscriptions, type PushSubscriptions } from './pushSubscriptions';
 import { createRegistration, type Registration } from './registration';
 import { createRescue, type RescueService } from './rescue';
 import { createRoomStates } from './roomStates';
@@ -74,6 +76,8 @@ export type Services = {
   availability: AvailabilityService;
   positions: Positions;
   registration: Registration;
+  configuration: Configuration;
+  pushSubscriptions: PushSubscriptions;
   driverStates: DriverStates;
   roomStates: RoomStates;
   supportCases: SupportCases;
@@ -104,6 +108,8 @@ export function composeServices(deps: ServiceDeps): Services {
     availability: createAvailability({ db, map, features, clock, limits, notifyRelay }),
     positions: createPositions({ db, map, clock, notifyRelay }),
     registration: createRegistration(createDriverRegistry(db)),
+    configuration: createConfiguration({ db, clock }),
+    pushSubscriptions: createPushSubscriptions({ db, clock, newId }),
     driverStates: createDriverStates({ db, clock }),
     roomStates: createRoomStates({ read: poolReader(postgres), clock }),
     supportCases: createSupportCases({ db, clock, notifyRelay }),

@@ -3,14 +3,18 @@ import {
   type AuditProblem,
   chainNameOf,
   type ChainedEntry,
+  type Erased,
+  isAsHashed,
   scopeOfCheck,
 } from '../../domain/audit/auditChain';
+import { erasedBy } from '../../domain/audit/auditTexts';
 import {
   type AuditChains,
   type AuditCheckReport,
   type DueChain,
   follow,
-  hashed,
+  type HeadKind,
+  rehashed,
 } from '../../services/auditChains';
 import { type Clock } from '../../services/ports';
 
@@ -30,6 +34,7 @@ const ENTRIES_AT_ONCE = 2_000;
 const MOST_NAMED = 100;
 /** The longest delay between an entry's time and its commit. */
 const COMMIT_MS = 600_000;
+const NOTHING_ERASED: Erased = new Map();
 const NO_ID = '00000000-0000-0000-0000-000000000000';
 
 const problem = z.object({
@@ -43,7 +48,7 @@ const progress = z.object({
   checkId: z.number(),
   scope: z.object({ since: z.number(), lastDigits: z.array(z.string()) }),
   /** Chains first, then rows that may have none. */
-  walk: z.enum(['chains', 'delivery', 'driver', 'done']),
+  walk: z.enum(['chains', 'delivery', 'driver', 'configuration', 'done']),
   after: z.string(),
   chains: z.number(),
   entries: z.number(),
@@ -113,14 +118,20 @@ async function checkPage(
 
 async function findWithoutEntries(
   { chains }: AuditCheckDeps,
-  at: AuditCheckProgress & { walk: 'delivery' | 'driver' },
+  at: AuditCheckProgress & { walk: HeadKind },
 ): Promise<AuditCheckProgress> {
   const { chains: found, next } = await chains.withoutEntries(at.scope, at.walk, at.after);
   // Reread with the row: an entry may have been added since.
   const after = noted(at, (await followStored(chains, found)).problems);
   if (next !== null) return { ...after, after: next };
-  return { ...after, walk: at.walk === 'delivery' ? 'driver' : 'done', after: NO_ID };
+  return { ...after, ...NEXT_WALK[at.walk] };
 }
+
+const NEXT_WALK = {
+  delivery: { walk: 'driver', after: NO_ID },
+  driver: { walk: 'configuration', after: '' },
+  configuration: { walk: 'done', after: '' },
+} as const satisfies Record<HeadKind, Pick<AuditCheckProgress, 'walk' | 'after'>>;
 
 function noted(at: AuditCheckProgress, problems: readonly AuditProblem[]): AuditCheckProgress {
   return {
@@ -141,7 +152,7 @@ async function checkPart(chains: AuditChains, { names, entries }: Part, beat: ()
 }
 
 async function followStored(
-  chains: Pick<AuditChains, 'readChains' | 'hashOf'>,
+  chains: Pick<AuditChains, 'readChains' | 'rehash'>,
   names: readonly string[],
 ): Promise<Checked> {
   const checked: { entries: number; problems: AuditProblem[] } = { entries: 0, problems: [] };
@@ -160,11 +171,14 @@ async function followStored(
  * @returns the number of entries; null if the chain is broken, so that all of it must be read to say where
  */
 async function walkThrough(
-  chains: Pick<AuditChains, 'walkChain' | 'hashOf'>,
+  chains: Pick<AuditChains, 'walkChain' | 'rehash'>,
   name: string,
   beat: () => void,
 ): Promise<number | null> {
   const early = new Map<string | null, ChainedEntry>();
+  /** Entries whose texts are gone, until the entry comes that lists their erasure. */
+  const awaited = new Map<string, string>();
+  const settle = (id: string, hash: string): void => void (awaited.get(id) === hash && awaited.delete(id));
   const walk: { last: string | null; count: number; isWhole: boolean } = {
     last: null,
     count: 0,
@@ -172,12 +186,15 @@ async function walkThrough(
   };
   const head = await chains.walkChain(name, async (entries) => {
     beat();
-    const hashes = await hashed(entries, chains.hashOf);
+    const hashes = await rehashed(entries, chains.rehash);
     for (const entry of entries) {
-      walk.isWhole &&=
-        hashes.get(entry.record) === entry.hash &&
-        entry.chain === chainNameOf(entry.record) &&
-        !early.has(entry.previous);
+      const { id } = entry.record;
+      const found = hashes.get(entry) ?? chains.rehash(entry);
+      if (isAsHashed(entry, found, NOTHING_ERASED))
+        for (const each of erasedBy(entry.record)) settle(...each);
+      else if (isAsHashed(entry, found, new Map([[id, found.hash]]))) awaited.set(id, found.hash);
+      else walk.isWhole = false;
+      walk.isWhole &&= entry.chain === chainNameOf(entry.record) && !early.has(entry.previous);
       early.set(entry.previous, entry);
     }
     for (let next = early.get(walk.last); next; next = early.get(walk.last)) {
@@ -185,10 +202,14 @@ async function walkThrough(
       walk.last = next.hash;
       walk.count += 1;
     }
-    walk.isWhole &&= early.size <= ENTRIES_AT_ONCE;
+    walk.isWhole &&= early.size <= ENTRIES_AT_ONCE && awaited.size <= ENTRIES_AT_ONCE;
     return walk.isWhole;
   });
-  return walk.isWhole && early.size === 0 && head !== undefined && head.hash === walk.last
+  return walk.isWhole &&
+    early.size === 0 &&
+    awaited.size === 0 &&
+    head !== undefined &&
+    head.hash === walk.last
     ? walk.count
     : null;
 }

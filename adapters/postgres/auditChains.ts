@@ -1,8 +1,8 @@
 import { type AuditRecord } from '../../domain/audit/auditRecord';
-import { type ChainedEntry, type ChainHead } from '../../domain/audit/auditChain';
+import { type ChainedEntry, type ChainHead, chainOf } from '../../domain/audit/auditChain';
 import { type Actor } from '../../domain/delivery/status';
 import { type AuditChains, type FinishedCheck, type StoredChain } from '../../services/auditChains';
-import { hashOf } from './audit';
+import { rehash, type StoredSeal } from './audit';
 import { type Database, msOf, type Tx } from './database';
 
 /** The daily check may take long: no delivery waits for it. */
@@ -56,6 +56,7 @@ export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS
       }, WALK_MS),
     withoutEntries: ({ since, lastDigits }, kind, after) =>
       atOneMoment(async (tx) => {
+        if (kind === 'configuration') return configurationWithout(tx, after);
         const table = kind === 'delivery' ? 'deliveries' : 'drivers';
         const rows = await tx.$queryRawUnsafe<{ id: string; has: boolean }[]>(
           `
@@ -72,8 +73,7 @@ export function createAuditChains(db: Database, statementMs = CHECK_STATEMENT_MS
           next: rows.length < ROWS_AT_ONCE ? null : (rows.at(-1)?.id ?? null),
         };
       }),
-    hashOf: (previous, record) =>
-      hex(hashOf(previous === null ? null : Buffer.from(previous, 'hex'), record)),
+    rehash,
     checkedTo: async () =>
       msOf(
         (
@@ -125,6 +125,20 @@ function snapshots(
     );
 }
 
+/** Heads outside of deliveries and drivers whose chains have no entry. There are few: each check reads all. */
+async function configurationWithout(
+  tx: Tx,
+  after: string,
+): Promise<{ chains: string[]; next: string | null }> {
+  const rows = await tx.$queryRaw<{ chain: string; has: boolean }[]>`
+    SELECT h.chain, EXISTS (SELECT FROM audit_entries e WHERE e.chain = h.chain) AS has
+    FROM audit_heads h WHERE h.chain > ${after} ORDER BY h.chain LIMIT ${ROWS_AT_ONCE}`;
+  return {
+    chains: rows.filter(({ has }) => !has).map(({ chain }) => chain),
+    next: rows.length < ROWS_AT_ONCE ? null : (rows.at(-1)?.chain ?? null),
+  };
+}
+
 type HeadRow = { chain: string; city_id: string; head: Uint8Array | null };
 
 async function readHeads(tx: Tx, names: readonly string[]): Promise<Map<string, ChainHead>> {
@@ -132,7 +146,8 @@ async function readHeads(tx: Tx, names: readonly string[]): Promise<Map<string, 
     SELECT 'delivery/' || id AS chain, city_id, audit_hash AS head FROM deliveries
       WHERE id = ANY(${idsOf(names, 'delivery')}::uuid[])
     UNION ALL SELECT 'driver/' || id, city_id, audit_hash FROM drivers
-      WHERE id = ANY(${idsOf(names, 'driver')}::uuid[])`;
+      WHERE id = ANY(${idsOf(names, 'driver')}::uuid[])
+    UNION ALL SELECT chain, city_id, hash FROM audit_heads WHERE chain = ANY(${[...names]}::text[])`;
   return new Map(
     rows.map(({ chain, city_id: cityId, head }) => [
       chain,
@@ -169,6 +184,7 @@ type StoredEntry = {
   device_at: Date | null;
   detail: Record<string, unknown> | null;
   chain: string;
+  texts: StoredSeal | null;
   prev_hash: Uint8Array | null;
   hash: Uint8Array;
 };
@@ -190,13 +206,15 @@ function chainedEntry(row: StoredEntry): ChainedEntry {
     correlationId: row.correlation_id,
     deviceAt: msOf(row.device_at),
     detail: row.detail,
-    chain: row.chain.startsWith('delivery/') ? 'delivery' : 'driver',
+    chain: chainOf(row.chain),
+    ...(row.texts === null ? {} : { texts: { fields: row.texts.fields, digest: row.texts.digest } }),
   };
   return {
     record,
     chain: row.chain,
     previous: row.prev_hash === null ? null : hex(row.prev_hash),
     hash: hex(row.hash),
+    salt: row.texts?.salt ?? null,
   };
 }
 

@@ -14,7 +14,10 @@ export type AuditFilters = {
   until?: number;
 };
 
-export type AuditEntryRow = Prisma.AuditEntryGetPayload<object>;
+export type AuditEntryRow = Omit<Prisma.AuditEntryGetPayload<object>, 'texts'>;
+
+/** The city of entries that belong to no city, such as those about merchants: ops of all cities see them. */
+const NO_CITY = '*';
 
 const COLUMNS = Prisma.sql`id, at, kind, city_id AS "cityId", delivery_id AS "deliveryId",
   driver_id AS "driverId", merchant_id AS "merchantId", seller_order_id AS "sellerOrderId",
@@ -57,9 +60,12 @@ export function auditQuery(
     return entriesWhere([...conditions, ...(cities === 'all' ? [] : [cityIn(cities)])], newest);
   // No index is by time alone: the newest of each city are read, and of those the newest.
   const ofCity = entriesWhere([Prisma.sql`city_id = c.id`, ...conditions], newest);
-  const onlyCities = cities === 'all' ? Prisma.empty : Prisma.sql`WHERE c.id = ANY(${cities}::text[])`;
+  const read =
+    cities === 'all'
+      ? Prisma.sql`(SELECT id FROM cities UNION ALL SELECT ${NO_CITY})`
+      : Prisma.sql`(SELECT id FROM cities WHERE id = ANY(${cities}::text[]))`;
   return Prisma.sql`
-    SELECT entry.* FROM cities c CROSS JOIN LATERAL (${ofCity}) entry ${onlyCities} ${newest}`;
+    SELECT entry.* FROM ${read} c CROSS JOIN LATERAL (${ofCity}) entry ${newest}`;
 }
 
 function entriesWhere(conditions: Prisma.Sql[], order: Prisma.Sql): Prisma.Sql {

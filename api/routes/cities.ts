@@ -5,7 +5,7 @@ import { isCountry } from '../../domain/orders/phone';
 import type { ServiceArea } from '../../domain/orders/serviceArea';
 import { type ZoneArea, zoneProblem } from '../../domain/zones/zones';
 import type { Prisma, PrismaClient } from '../../prisma/client/client';
-import { type Caller, coversCity } from '../auth/caller';
+import { actorOf, type Caller, coversCity } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, put, type Reply } from '../http/endpoint';
 import { currency, limit, line, point, slug } from '../http/fields';
@@ -202,8 +202,8 @@ async function requireCity(db: PrismaClient, id: string): Promise<void> {
 }
 
 async function putCity(
-  { db, settings }: ApiDeps,
-  { params: { id }, body, caller }: Call<{ id: string }, unknown, z.output<typeof city>>,
+  { db, settings, configuration }: ApiDeps,
+  { params: { id }, body, caller, correlationId }: Call<{ id: string }, unknown, z.output<typeof city>>,
 ): Promise<Reply> {
   if (!coversCity(caller, id)) throw noCity();
   const { center, currency: money, escalationMinutes, ...rest } = body;
@@ -211,18 +211,30 @@ async function putCity(
   const escalation = escalationMinutes === undefined ? {} : { escalationMinutes: escalationMinutes ?? [] };
   const fields = { ...rest, ...escalation, centerLat: center.lat, centerLng: center.lng };
   await requireFittingPlaces(db, settings, id, body);
-  const { count } = await db.city.createMany({
-    data: [{ id, currency: money, ...fields }],
-    skipDuplicates: true,
-  });
-  if (count === 0) {
-    const changed = await db.city.updateMany({ where: { id, currency: money }, data: fields });
-    if (changed.count === 0) throw new Problem('ALREADY_EXISTS', 'the currency of a city cannot be changed');
-  }
-  return {
-    status: count === 0 ? 200 : 201,
-    body: showCity(await db.city.findUniqueOrThrow({ where: { id } })),
-  };
+  const { status, row } = await configuration.change(
+    { chain: `city/${id}`, subject: 'city', id, cityId: id },
+    { by: actorOf(caller), correlationId },
+    async (tx) => {
+      const found = await tx.city.findUnique({ where: { id } });
+      if (found && found.currency !== money)
+        throw new Problem('ALREADY_EXISTS', 'the currency of a city cannot be changed');
+      const row = found
+        ? await tx.city.update({ where: { id }, data: fields })
+        : await tx.city.create({ data: { id, currency: money, ...fields } });
+      const result = { status: found ? 200 : 201, row };
+      return { before: found && configuredCity(found), after: configuredCity(row), result };
+    },
+  );
+  return { status, body: showCity(row) };
+}
+
+/** What ops configure of a city: not since when it is silent, nor since when it exists. */
+function configuredCity({
+  silentSince: _,
+  createdAt: __,
+  ...fields
+}: Prisma.CityGetPayload<object>): Record<string, unknown> {
+  return fields;
 }
 
 /**
@@ -262,8 +274,8 @@ function isSameArea(one: ServiceArea, other: ServiceArea): boolean {
 type ZoneCall = Call<{ id: string; zoneId: string }, unknown, z.output<typeof zone>>;
 
 async function putZone(
-  { db, settings }: ApiDeps,
-  { params: { id: cityId, zoneId }, body, caller }: ZoneCall,
+  { db, settings, configuration }: ApiDeps,
+  { params: { id: cityId, zoneId }, body, caller, correlationId }: ZoneCall,
 ): Promise<Reply> {
   const own = await requireOwnCity(db, caller, cityId);
   const { area: drawn, ...rest } = body;
@@ -271,15 +283,31 @@ async function putZone(
   const problem = zoneProblem(flat) ?? zoneOutside(flat, areaOf(own, settings.orders));
   if (problem !== null) throw new Problem('INVALID_AREA', problem);
   const fields = { ...rest, polygon: { type: flat.type, coordinates: flat.coordinates } };
-  const { count } = await db.zone.createMany({
-    data: [{ id: zoneId, cityId, ...fields }],
-    skipDuplicates: true,
-  });
-  if (count === 0) {
-    const changed = await db.zone.updateMany({ where: { id: zoneId, cityId }, data: fields });
-    if (changed.count === 0) throw new Problem('ALREADY_EXISTS', 'another city has a zone with this id');
-  }
-  return { status: count === 0 ? 200 : 201, body: { zoneId, cityId, ...rest, area: flat } };
+  const status = await configuration.change(
+    { chain: `city/${cityId}`, subject: 'zone', id: zoneId, cityId },
+    { by: actorOf(caller), correlationId },
+    async (tx) => {
+      const found = await tx.zone.findUnique({ where: { id: zoneId } });
+      if (found && found.cityId !== cityId)
+        throw new Problem('ALREADY_EXISTS', 'another city has a zone with this id');
+      // Another city may take the id at this moment.
+      if (!found)
+        await tx.zone.createMany({ data: [{ id: zoneId, cityId, ...fields }], skipDuplicates: true });
+      else await tx.zone.update({ where: { id: zoneId }, data: fields });
+      const row = await tx.zone.findFirst({ where: { id: zoneId, cityId } });
+      if (!row) throw new Problem('ALREADY_EXISTS', 'another city has a zone with this id');
+      return {
+        before: found && configuredZone(found),
+        after: configuredZone(row),
+        result: found ? 200 : 201,
+      };
+    },
+  );
+  return { status, body: { zoneId, cityId, ...rest, area: flat } };
+}
+
+function configuredZone({ createdAt: _, ...fields }: Prisma.ZoneGetPayload<object>): Record<string, unknown> {
+  return fields;
 }
 
 async function requireOwnCity(

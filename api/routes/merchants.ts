@@ -1,14 +1,15 @@
 import { z } from 'zod';
 import { coversAnyCity } from '../auth/caller';
+import { actorOf } from '../auth/caller';
 import type { ApiDeps } from '../deps';
-import { type Endpoint, NOTHING, post } from '../http/endpoint';
+import { type Call, type Endpoint, NOTHING, post, type Reply } from '../http/endpoint';
 import { line, slug } from '../http/fields';
 import { Problem } from '../http/problems';
 
 const merchant = z.strictObject({ merchantId: slug, name: line(100) }).meta({ id: 'Merchant' });
 
 /** Merchants, which submit orders. */
-export function merchantEndpoints({ db }: ApiDeps): Endpoint[] {
+export function merchantEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     post({
       path: '/v2/merchants',
@@ -22,15 +23,26 @@ export function merchantEndpoints({ db }: ApiDeps): Endpoint[] {
         200: { description: 'The same merchant was registered before', schema: merchant },
       },
       refusals: ['ALREADY_EXISTS'],
-      handle: async ({ body, caller }) => {
-        if (!coversAnyCity(caller)) throw new Problem('FORBIDDEN', 'the token names no city');
-        const { merchantId: id, name } = body;
-        const { count } = await db.merchant.createMany({ data: [{ id, name }], skipDuplicates: true });
-        if (count === 1) return { status: 201, body };
-        if ((await db.merchant.count({ where: { id, name } })) === 0)
-          throw new Problem('ALREADY_EXISTS', 'another merchant has this id');
-        return { status: 200, body };
-      },
+      handle: (call) => register(deps, call),
     }),
   ];
+}
+
+async function register(
+  { configuration }: ApiDeps,
+  { body, caller, correlationId }: Call<unknown, unknown, z.output<typeof merchant>>,
+): Promise<Reply> {
+  if (!coversAnyCity(caller)) throw new Problem('FORBIDDEN', 'the token names no city');
+  const { merchantId: id, name } = body;
+  const status = await configuration.change(
+    { chain: `merchant/${id}`, subject: 'merchant', id, cityId: null },
+    { by: actorOf(caller), correlationId },
+    async (tx) => {
+      const before = await tx.merchant.findUnique({ where: { id }, select: { name: true } });
+      if (before === null) await tx.merchant.create({ data: { id, name } });
+      else if (before.name !== name) throw new Problem('ALREADY_EXISTS', 'another merchant has this id');
+      return { before, after: { name }, result: before === null ? 201 : 200 };
+    },
+  );
+  return { status, body };
 }

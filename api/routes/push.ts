@@ -1,13 +1,15 @@
 import { ECDH } from 'node:crypto';
 import { z } from 'zod';
 import { pushEndpointProblem } from '../../domain/notices/pushEndpoint';
-import type { Caller } from '../auth/caller';
+import { actorOf, type Caller } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import { type Endpoint, get, NOTHING, post, put } from '../http/endpoint';
 import { line, uuid } from '../http/fields';
 import { Problem } from '../http/problems';
 import { driverExists } from '../queries/drivers';
-import { keepSubscription, MAX_SUBSCRIPTIONS, removeSubscription } from '../queries/pushSubscriptions';
+
+/** As services/pushSubscriptions.ts keeps them. */
+const MAX_SUBSCRIPTIONS = 5;
 
 const byId = z.strictObject({ id: uuid });
 const keys = z.strictObject({
@@ -27,7 +29,7 @@ const subscriptionCount = z
   .meta({ id: 'PushSubscriptions' });
 
 /** Web push to drivers whose app is closed (docs/behaviour.md#realtime): RFC 8030, RFC 8291. */
-export function pushEndpoints({ db, push, newId }: ApiDeps): Endpoint[] {
+export function pushEndpoints({ db, push, pushSubscriptions }: ApiDeps): Endpoint[] {
   return [
     get({
       path: '/v2/push-key',
@@ -54,18 +56,17 @@ export function pushEndpoints({ db, push, newId }: ApiDeps): Endpoint[] {
         },
       },
       refusals: ['PUSH_OFF'],
-      handle: async ({ caller, params, body }) => {
+      handle: async ({ caller, params, body, correlationId }) => {
         await requireSelf(db, caller, params.id);
         requireOn(push);
         requireAllowed(body.endpoint, push);
         return {
           status: 200,
           body: {
-            subscriptions: await keepSubscription(
-              db,
+            subscriptions: await pushSubscriptions.keep(
               params.id,
               { endpoint: body.endpoint, ...body.keys },
-              newId(),
+              { by: actorOf(caller), correlationId },
             ),
           },
         };
@@ -79,12 +80,11 @@ export function pushEndpoints({ db, push, newId }: ApiDeps): Endpoint[] {
       params: byId,
       body: z.strictObject({ endpoint }),
       replies: { 200: { description: 'Removed, or it did not exist', schema: subscriptionCount } },
-      handle: async ({ caller, params, body }) => {
+      handle: async ({ caller, params, body, correlationId }) => {
         await requireSelf(db, caller, params.id);
-        return {
-          status: 200,
-          body: { subscriptions: await removeSubscription(db, params.id, body.endpoint) },
-        };
+        const by = { by: actorOf(caller), correlationId };
+        const subscriptions = await pushSubscriptions.remove(params.id, body.endpoint, by);
+        return { status: 200, body: { subscriptions } };
       },
     }),
   ];

@@ -1,10 +1,17 @@
 import { type AuditRecord } from './auditRecord';
+import { erasedBy } from './auditTexts';
 
 /**
  * A stored entry: its content, its chain, the hash of the previous entry and its own, both in hex. `previous`
- * null = first of its chain.
+ * null = first of its chain. `salt`, in hex: that of its texts; null = it has none, or they were erased.
  */
-export type ChainedEntry = { record: AuditRecord; chain: string; previous: string | null; hash: string };
+export type ChainedEntry = {
+  record: AuditRecord;
+  chain: string;
+  previous: string | null;
+  hash: string;
+  salt: string | null;
+};
 
 /** What can be wrong with a chain (ADR 11). */
 export type AuditProblemKind =
@@ -34,16 +41,74 @@ export type FollowedChain = {
   problems: readonly AuditProblem[];
 };
 
-/** The hash of an entry in hex, from the previous hash and the record: SHA-256 in production. */
-export type HashOf = (previous: string | null, record: AuditRecord) => string;
+/**
+ * An entry as hashed anew: SHA-256 in production. `texts`: what became of the texts that the hash covers by their
+ * digest. NONE: the entry has no such digest.
+ */
+export type Rehashed = { hash: string; texts: 'NONE' | 'INTACT' | 'ERASED' | 'ALTERED' };
+export type Rehash = (entry: ChainedEntry) => Rehashed;
 
-/** `delivery/<id>` or `driver/<id>`. */
+/** The entries of a chain whose texts were erased, with the hash that each has since. */
+export type Erased = ReadonlyMap<string, string>;
+
+/** The erasures that these entries record, those that are as hashed. */
+export function erasedIn(entries: readonly ChainedEntry[], rehash: Rehash): Erased {
+  return new Map(
+    entries.flatMap((entry) => {
+      const listed = erasedBy(entry.record);
+      return listed.length > 0 && isAsHashed(entry, rehash(entry), new Map()) ? listed : [];
+    }),
+  );
+}
+
+/**
+ * Whether the entry says what was hashed. Texts may be gone where a later entry of the chain lists their
+ * erasure: an entry that seals its texts keeps its hash, an older one has the listed hash since (docs/privacy.md#in-the-audit-trail).
+ */
+export function isAsHashed(entry: ChainedEntry, { hash, texts }: Rehashed, erased: Erased): boolean {
+  const since = erased.get(entry.record.id);
+  switch (texts) {
+    case 'NONE':
+      return hash === entry.hash || hash === since;
+    case 'INTACT':
+      return hash === entry.hash;
+    case 'ERASED':
+      return hash === entry.hash && hash === since;
+    case 'ALTERED':
+      return false;
+  }
+}
+
+/** `delivery/<id>`, `driver/<id>`, or a chain of the configuration. */
 export function chainNameOf({
   chain,
   deliveryId,
   driverId,
 }: Pick<AuditRecord, 'chain' | 'deliveryId' | 'driverId'>): string {
-  return chain === 'delivery' ? `delivery/${deliveryId}` : `driver/${driverId}`;
+  switch (chain) {
+    case 'delivery':
+      return `delivery/${deliveryId}`;
+    case 'driver':
+      return `driver/${driverId}`;
+    default:
+      return chain;
+  }
+}
+
+/** The reverse: whose chain it is, by its name. */
+export function chainOf(name: string): AuditRecord['chain'] {
+  const [kind, ...rest] = name.split('/');
+  switch (kind) {
+    case 'city':
+    case 'merchant':
+    case 'feature':
+    case 'erasure':
+      return `${kind}/${rest.join('/')}`;
+    case 'delivery':
+      return 'delivery';
+    default:
+      return 'driver';
+  }
 }
 
 /**
@@ -56,18 +121,17 @@ export function followChain(
   chain: string,
   entries: readonly ChainedEntry[],
   head: ChainHead,
-  hashOf: HashOf,
+  rehash: Rehash,
 ): FollowedChain {
-  const isAsHashed = new Map(
-    entries.map((entry) => [entry, hashOf(entry.previous, entry.record) === entry.hash]),
-  );
+  const erased = erasedIn(entries, rehash);
+  const isWhole = new Map(entries.map((entry) => [entry, isAsHashed(entry, rehash(entry), erased)]));
   const path = pathBack(
-    entries.filter((entry) => isAsHashed.get(entry)),
+    entries.filter((entry) => isWhole.get(entry)),
     head?.hash ?? null,
   );
   const { lines, forks, gaps } = linesOf(
     entries,
-    (entry) => Number(path.has(entry)) * 2 + Number(isAsHashed.get(entry)),
+    (entry) => Number(path.has(entry)) * 2 + Number(isWhole.get(entry)),
   );
   const cityId = head?.cityId ?? entries[0]?.record.cityId ?? null;
   const problem = (kind: AuditProblemKind, entry: ChainedEntry | null, detail: string): AuditProblem => ({
@@ -83,7 +147,7 @@ export function followChain(
     entries: inOrder,
     problems: [
       ...inOrder
-        .filter((entry) => isAsHashed.get(entry) !== true)
+        .filter((entry) => isWhole.get(entry) !== true)
         .map((entry) => problem('CONTENT_DIFFERS', entry, 'the content differs from what was hashed')),
       ...inOrder
         .filter((entry) => entry.chain !== chainNameOf(entry.record))

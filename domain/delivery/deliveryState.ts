@@ -93,11 +93,14 @@ export type DeliveryState = {
   supportCase: CaseFacts | null;
 };
 
+/** A chain about something that is neither a delivery nor a driver. */
+export type ConfigurationChain = `${'city' | 'merchant' | 'feature' | 'erasure'}/${string}`;
+
 /** One entry of the audit trail; the writer adds id, place and hash. docs/behaviour.md#audit-trail. */
 export type Entry = {
   kind: string;
-  /** Whose hash chain the entry is added to. */
-  chain: 'delivery' | 'driver';
+  /** Whose hash chain the entry is added to: its delivery's, its driver's, or one of the configuration. */
+  chain: 'delivery' | 'driver' | ConfigurationChain;
   driverId: string | null;
   actor: Actor;
   from: string | null;

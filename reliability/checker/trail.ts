@@ -1,17 +1,25 @@
 /** The stored audit trail. Hashes are recomputed here, independently of the service. */
 import { createHash } from 'node:crypto';
 import { type AuditRecord, canonicalJson } from '../../domain/audit/auditRecord';
-import { type ChainedEntry, type FollowedChain, followChain } from '../../domain/audit/auditChain';
+import {
+  type ChainedEntry,
+  chainOf,
+  type FollowedChain,
+  followChain,
+  type Rehashed,
+} from '../../domain/audit/auditChain';
+import { splitTexts } from '../../domain/audit/auditTexts';
 import type { Actor } from '../../domain/delivery/status';
 import type { Reader, RecordedMove } from '../../simulator/kit/record';
 import { groupedBy } from './momentRules';
 import type { Violation } from './violation';
 import { ms } from './snapshot';
 
-type StoredEntry = Omit<AuditRecord, 'actor' | 'chain'> & {
+type StoredEntry = Omit<AuditRecord, 'actor' | 'chain' | 'texts'> & {
   actorKind: Actor['kind'];
   actorId: string;
   chain: string;
+  texts: { fields: string[]; digest: string; salt?: string } | null;
   previous: string | null;
   hash: string;
 };
@@ -27,7 +35,7 @@ export async function readTrails(reader: Reader, heads: readonly Head[]): Promis
   const { rows } = await reader.query<StoredEntry>(ENTRIES, [heads.map(({ chain }) => chain)]);
   const byChain = groupedBy(rows.map(chainedEntry), ({ chain }) => chain);
   return heads.map(({ chain, hash, cityId }) =>
-    followChain(chain, byChain.get(chain) ?? [], { hash, cityId }, hashOf),
+    followChain(chain, byChain.get(chain) ?? [], { hash, cityId }, rehash),
   );
 }
 
@@ -84,24 +92,40 @@ export function chainProblems({ chain, problems }: FollowedChain): Violation[] {
   }));
 }
 
-/** SHA-256 over the hash before and all that the entry says (ADR 5). */
-function hashOf(previous: string | null, record: AuditRecord): string {
-  return createHash('sha256')
-    .update(Buffer.from(previous ?? '', 'hex'))
-    .update(canonicalJson(record))
-    .digest('hex');
+/** SHA-256 over the hash before and all that the entry says, its texts by their digest (ADR 5, docs/privacy.md#in-the-audit-trail). */
+function rehash({ record, previous, salt }: ChainedEntry): Rehashed {
+  const { texts: seal } = record;
+  const { rest, texts } = splitTexts(record, seal?.fields ?? []);
+  const hash = sha256(previous ?? '', rest);
+  if (seal === undefined) return { hash, texts: 'NONE' };
+  if (salt === null) return { hash, texts: Object.keys(texts).length === 0 ? 'ERASED' : 'ALTERED' };
+  return { hash, texts: sha256(salt, texts) === seal.digest ? 'INTACT' : 'ALTERED' };
 }
 
-function chainedEntry({ actorKind, actorId, chain, previous, hash, ...said }: StoredEntry): ChainedEntry {
+function sha256(hex: string, said: object): string {
+  return createHash('sha256').update(Buffer.from(hex, 'hex')).update(canonicalJson(said)).digest('hex');
+}
+
+function chainedEntry({
+  actorKind,
+  actorId,
+  chain,
+  texts,
+  previous,
+  hash,
+  ...said
+}: StoredEntry): ChainedEntry {
   return {
     record: {
       ...said,
       actor: { kind: actorKind, id: actorId },
-      chain: chain.startsWith('delivery/') ? 'delivery' : 'driver',
+      chain: chainOf(chain),
+      ...(texts === null ? {} : { texts: { fields: texts.fields, digest: texts.digest } }),
     },
     chain,
     previous,
     hash,
+    salt: texts?.salt ?? null,
   };
 }
 
@@ -109,7 +133,7 @@ const ENTRIES = `SELECT id, ${ms('at')} AS at, kind, city_id AS "cityId", delive
   driver_id AS "driverId", merchant_id AS "merchantId",
     seller_order_id AS "sellerOrderId", actor_kind AS "actorKind", actor_id AS "actorId",
       from_state AS "from", to_state AS "to", why, correlation_id AS "correlationId",
-    ${ms('device_at')} AS "deviceAt", detail, chain, encode(prev_hash, 'hex') AS previous,
+    ${ms('device_at')} AS "deviceAt", detail, chain, texts, encode(prev_hash, 'hex') AS previous,
       encode(hash, 'hex') AS hash
   FROM audit_entries WHERE chain = ANY($1::text[])`;
 

@@ -16,8 +16,10 @@ import {
   unknownCities,
   writeFeatureRow,
 } from '../../adapters/postgres/featureRows';
+import { lockChain } from '../../adapters/postgres/configurationTrail';
 import { enqueue } from '../../adapters/postgres/outbox';
 import { readCityIds } from '../../adapters/postgres/presenceRows';
+import { NO_CITY, recordChange, type Settings } from '../configuration';
 import { countToggle } from './featureMetrics';
 import { type FeatureChangeChannel, type FeatureRegistry, type FeatureRow } from './featureRegistry';
 import { type Clock, type Log } from '../ports';
@@ -122,7 +124,7 @@ async function put(deps: FeatureServiceDeps, name: string, asked: Asked): Promis
       code: 'FEATURE_KILLED',
       detail: 'the environment disables this feature; only a restart with another setting can enable it',
     };
-  const written = await deps.db.$transaction((tx) => write(tx, feature, asked));
+  const written = await deps.db.$transaction((tx) => write(tx, deps.clock, feature, asked));
   if ('unknown' in written)
     return {
       outcome: 'refused',
@@ -144,6 +146,7 @@ type Written =
 
 async function write(
   tx: Tx,
+  clock: Clock,
   feature: FeatureName,
   { override, after, by, correlationId }: Asked,
 ): Promise<Written> {
@@ -156,8 +159,37 @@ async function write(
   if (after !== undefined && after !== (last === undefined ? null : String(last.id)))
     return { overtaken: true };
   const row = await writeFeatureRow(tx, feature, override, by);
+  await record(tx, feature, { before, after: override, by, correlationId, at: clock() });
   await enqueue(tx, `feature/${feature}`, correlationId, [await messageOf(tx, row)]);
   return { row, before };
+}
+
+/** Why is in the row, which is history: it stays. */
+async function record(
+  tx: Tx,
+  feature: FeatureName,
+  change: {
+    before: FeatureOverride;
+    after: FeatureOverride;
+    by: { who: string };
+    correlationId: string;
+    at: number;
+  },
+): Promise<void> {
+  const { before, after, by, correlationId, at } = change;
+  const changing = { chain: `feature/${feature}`, subject: 'feature', id: feature, cityId: null } as const;
+  const head = await lockChain(tx, changing.chain, NO_CITY);
+  const actor = { kind: 'ops', id: by.who } as const;
+  await recordChange(
+    tx,
+    { changing, head, by: { by: actor, correlationId }, at },
+    settingsOf(before),
+    settingsOf(after),
+  );
+}
+
+function settingsOf({ enabled, percent, cities, plan }: FeatureOverride): Settings {
+  return { enabled, percent, cities, plan };
 }
 
 /** Notifies all ops, whatever their cities, so that consoles reload the features. */

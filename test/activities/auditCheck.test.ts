@@ -3,7 +3,7 @@
  * one who may do everything to it but break SHA-256.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Client } from 'pg';
+import { type Client } from 'pg';
 import { register } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { writeEntries } from '../../adapters/postgres/audit';
@@ -19,6 +19,7 @@ import type { AuditProblem } from '../../domain/audit/auditChain';
 import { TRAVEL_MODEL } from '../../domain/geo/places';
 import { ORDER_LIMITS } from '../../domain/orders/orderLimits';
 import { observeAudit, observeAuditCheck } from '../../worker/auditMetrics';
+import { connectForger } from '../support/database';
 import { auditProblems } from '../support/auditTrail';
 import { CITY, createDispatchWorld, type DispatchWorld, MERCHANT, PICKUP } from '../support/dispatchWorld';
 
@@ -30,8 +31,7 @@ let world: DispatchWorld;
 let owner: Client;
 beforeAll(async () => {
   world = await createDispatchWorld();
-  owner = new Client({ connectionString: world.ownerUrl });
-  await owner.connect();
+  owner = await connectForger(world);
 });
 afterAll(async () => {
   await owner.end();
@@ -511,7 +511,7 @@ describe('a very long chain', () => {
     const turn = { hashes: 0, most: 0, goesOn: true };
     const chains: typeof real = {
       ...real,
-      hashOf: (...args) => ((turn.most = Math.max(turn.most, ++turn.hashes)), real.hashOf(...args)),
+      rehash: (entry) => ((turn.most = Math.max(turn.most, ++turn.hashes)), real.rehash(entry)),
     };
     const other = async (): Promise<void> => {
       while (turn.goesOn) {

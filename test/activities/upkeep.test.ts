@@ -1,6 +1,6 @@
 /** What the upkeep sweep does to the database: audit partitions ahead of time, and an outbox that forgets. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Client } from 'pg';
+import { type Client } from 'pg';
 import { v7 as newId } from 'uuid';
 import { writeEntries } from '../../adapters/postgres/audit';
 import { auditPartitionsState, ensureAuditPartitions } from '../../adapters/postgres/auditPartitions';
@@ -9,6 +9,7 @@ import { prunePositions } from '../../adapters/postgres/positionRows';
 import { pruneHealth } from '../../adapters/postgres/zoneHealthRows';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
 import type { Entry } from '../../domain/delivery/deliveryState';
+import { connectForger } from '../support/database';
 import { CITY, createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
 
 const HOUR_MS = 3_600_000;
@@ -28,8 +29,7 @@ let world: DispatchWorld;
 let owner: Client;
 beforeAll(async () => {
   world = await createDispatchWorld();
-  owner = new Client({ connectionString: world.ownerUrl });
-  await owner.connect();
+  owner = await connectForger(world);
 });
 afterAll(async () => {
   await owner.end();

@@ -3,7 +3,7 @@
  * read it; and the service cannot unwrite it.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Client } from 'pg';
+import { type Client } from 'pg';
 import { v7 as newId } from 'uuid';
 import { chainEntries, writeEntries } from '../../adapters/postgres/audit';
 import { createDriverRegistry } from '../../adapters/postgres/driverRegistry';
@@ -16,6 +16,7 @@ import { canMove, type DeliveryStatus } from '../../domain/delivery/status';
 import { TRAVEL_MODEL } from '../../domain/geo/places';
 import { ORDER_LIMITS } from '../../domain/orders/orderLimits';
 import type { Entry } from '../../domain/delivery/deliveryState';
+import { connectForger } from '../support/database';
 import { auditProblems, readChains } from '../support/auditTrail';
 import { CITY, createDispatchWorld, type DispatchWorld, MERCHANT, PICKUP } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
@@ -28,8 +29,7 @@ let world: DispatchWorld;
 let owner: Client;
 beforeAll(async () => {
   world = await createDispatchWorld();
-  owner = new Client({ connectionString: world.ownerUrl });
-  await owner.connect();
+  owner = await connectForger(world);
 });
 afterAll(async () => {
   await owner.end();

@@ -1,7 +1,7 @@
 /** The audit trail for ops: search, pagination, verification and export (docs/behaviour.md#audit-trail). */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
-import { Client } from 'pg';
+import { type Client } from 'pg';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { writeEntries } from '../../adapters/postgres/audit';
@@ -10,6 +10,7 @@ import { createAuditCheck } from '../../activities/sweeps/auditCheck';
 import { timedCursorOf } from '../../api/http/fields';
 import { caseCsv } from '../../api/views/auditCsv';
 import type { Actor } from '../../domain/delivery/status';
+import { connectForger } from '../support/database';
 import { type ApiWorld, createApiWorld, driver, merchant, ops } from '../support/apiWorld';
 import { CITY, MERCHANT } from '../support/dispatchWorld';
 
@@ -22,8 +23,7 @@ let owner: Client;
 let elsewhere: string;
 beforeAll(async () => {
   world = await createApiWorld();
-  owner = new Client({ connectionString: world.ownerUrl });
-  await owner.connect();
+  owner = await connectForger(world);
   elsewhere = await world.addCity();
 });
 afterAll(async () => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import type { CaseReason, CaseState } from '../../domain/support/supportCase';
+import { asOwner } from '../support/database';
 import { type ApiWorld, createApiWorld, driver, merchant, ops } from '../support/apiWorld';
 import { DeliveryScene as Scene } from '../support/deliveryScene';
 import { MERCHANT } from '../support/dispatchWorld';
@@ -309,7 +310,10 @@ describe('a case', () => {
 
   it('keeps the audit chain intact through all changes', async () => {
     // except the cases that these tests insert directly
-    await world.db.escalation.deleteMany({ where: { delivery: { status: 'PENDING' } } });
+    await asOwner(
+      world,
+      `DELETE FROM escalations e USING deliveries d WHERE d.id = e.delivery_id AND d.status = 'PENDING'`,
+    );
     expect(await brokenInvariants(world.db)).toEqual([]);
   });
 });

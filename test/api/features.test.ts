@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import type { FeatureSetting } from '../../domain/features/rollout';
+import { asOwner } from '../support/database';
 import {
   type ApiWorld,
   createApiWorld,
@@ -27,7 +28,7 @@ afterAll(() => world.close());
 /** Removes the overrides, as ops would. */
 beforeEach(async () => {
   for (const { feature } of ENVIRONMENT.slice(0, 2)) await put(feature, {}).expect(200);
-  await world.db.$executeRaw`DELETE FROM feature_settings`;
+  await asOwner(world, 'DELETE FROM feature_settings');
 });
 
 const NOTHING = { enabled: null, percent: null, cities: null, plan: null };

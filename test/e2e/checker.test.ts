@@ -8,7 +8,7 @@ import type { Violation } from '../../reliability/checker/violation';
 import { openChecker } from '../../reliability/checker/checker';
 import type { ClientAnswers } from '../../reliability/checker/promiseRules';
 import { deliveryWorkflowId } from '../../workflows/contract';
-import { freshDatabase } from '../support/database';
+import { freshDatabase, connectForger } from '../support/database';
 import { eventually } from '../support/eventually';
 import type { LiveDriver } from '../support/liveDriver';
 import { type LiveCity, LiveSystem, northOf } from '../support/liveSystem';
@@ -93,8 +93,7 @@ async function see(
   { told = { acknowledged: [] }, faultEndedAt }: Seeing = {},
 ): Promise<Violation[]> {
   const copy = await freshDatabase({ copyOf: system.parts.url });
-  const owner = new Client({ connectionString: copy.ownerUrl });
-  await owner.connect();
+  const owner = await connectForger(copy);
   const checker = await openChecker({ env: { ...system.parts.env, DATABASE_URL: copy.url }, faultEndedAt });
   try {
     await owner.query(harm);

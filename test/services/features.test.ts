@@ -22,6 +22,7 @@ import { createPresence, switchStatesOffAtOnce } from '../../activities/sweeps/p
 import { AVAILABILITY_LIMITS } from '../../domain/driver/availability';
 import { type FeatureOverride, NO_OVERRIDE } from '../../domain/features/featureOverride';
 import { environmentSetting, type FeatureName, type FeatureSetting } from '../../domain/features/rollout';
+import { asOwner } from '../support/database';
 import type { FreshDatabase } from '../support/database';
 import { createDispatchWorld } from '../support/dispatchWorld';
 import { CITY, createDriverWorld, type DriverWorld, START } from '../support/driverWorld';
@@ -59,7 +60,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const each of running.splice(0)) await each.stop();
-  await world.db.$executeRaw`DELETE FROM feature_settings`;
+  await asOwner(world, 'DELETE FROM feature_settings');
   await world.takeMessages();
 });
 

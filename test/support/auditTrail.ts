@@ -1,6 +1,7 @@
 /** The audit trail as an auditor reads it: from what is stored alone. */
-import { hashOf } from '../../adapters/postgres/audit';
+import { rehash, type StoredSeal } from '../../adapters/postgres/audit';
 import { type Database, sql } from '../../adapters/postgres/database';
+import { chainOf } from '../../domain/audit/auditChain';
 import type { AuditRecord } from '../../domain/audit/auditRecord';
 import type { Actor } from '../../domain/delivery/status';
 
@@ -22,6 +23,7 @@ type StoredEntry = {
   device_at: Date | null;
   detail: Record<string, unknown> | null;
   chain: string;
+  texts: StoredSeal | null;
   prev_hash: Uint8Array | null;
   hash: Uint8Array;
 };
@@ -44,7 +46,7 @@ export async function auditProblems(db: Database): Promise<string[]> {
   const chains = await readChains(db);
   const heads = await db.$queryRaw<{ chain: string; head: Uint8Array | null }[]>(sql`
     SELECT 'delivery/' || id AS chain, audit_hash AS head FROM deliveries UNION ALL SELECT 'driver/' || id,
-      audit_hash FROM drivers`);
+      audit_hash FROM drivers UNION ALL SELECT chain, hash FROM audit_heads`);
   const headOf = new Map(heads.map(({ chain, head }) => [chain, head === null ? 'none' : hex(head)]));
   const reached = new Set(chains.map(({ chain }) => chain));
   return [
@@ -67,7 +69,14 @@ function follow(chain: string, stored: readonly StoredEntry[]): AuditChain {
   let head = 'none';
   for (let next = after.get(head); next && entries.length < stored.length; next = after.get(head)) {
     const record = recordOf(next);
-    if (hex(hashOf(next.prev_hash, record)) !== hex(next.hash))
+    const found = rehash({
+      record,
+      chain,
+      previous: next.prev_hash && hex(next.prev_hash),
+      hash: hex(next.hash),
+      salt: next.texts?.salt ?? null,
+    });
+    if (found.hash !== hex(next.hash) || (found.texts !== 'NONE' && found.texts !== 'INTACT'))
       problems.push(`${chain}: entry ${next.id} is not what was hashed`);
     entries.push(record);
     head = hex(next.hash);
@@ -94,7 +103,8 @@ function recordOf(row: StoredEntry): AuditRecord {
     correlationId: row.correlation_id,
     deviceAt: row.device_at?.getTime() ?? null,
     detail: row.detail,
-    chain: row.chain.startsWith('delivery/') ? 'delivery' : 'driver',
+    chain: chainOf(row.chain),
+    ...(row.texts === null ? {} : { texts: { fields: row.texts.fields, digest: row.texts.digest } }),
   };
 }
 

@@ -62,6 +62,29 @@ async function onServer(act: (server: Client) => Promise<unknown>): Promise<void
   }
 }
 
+/** One statement by the owner of the tables, who may do what the service may not. */
+export async function asOwner(
+  { ownerUrl }: Pick<FreshDatabase, 'ownerUrl'>,
+  statement: string,
+  values: unknown[] = [],
+): Promise<void> {
+  const owner = new Client({ connectionString: ownerUrl });
+  await owner.connect();
+  try {
+    await owner.query(statement, values);
+  } finally {
+    await owner.end();
+  }
+}
+
+/** A connection of somebody whom even the guards of the audit trail do not hold up: they switch them off. */
+export async function connectForger({ ownerUrl }: Pick<FreshDatabase, 'ownerUrl'>): Promise<Client> {
+  const forger = new Client({ connectionString: ownerUrl });
+  await forger.connect();
+  await forger.query('SET session_replication_role = replica');
+  return forger;
+}
+
 function urlOf(variable: string, database: string): string {
   const url = new URL(requiredVariable(variable));
   url.pathname = `/${database}`;

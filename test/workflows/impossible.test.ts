@@ -7,6 +7,7 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import type { Answer } from '../../domain/delivery/deliveryState';
 import { beginAttempt } from '../../worker/attempts';
 import { ATTEMPT_MS, COMMANDS, driverLeft } from '../../workflows/contract';
+import { asOwner } from '../support/database';
 import { eventually } from '../support/eventually';
 import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
 import type { RunningDelivery } from '../support/temporalWorld';
@@ -61,7 +62,7 @@ describe('an event that always fails', () => {
       searchAt: new Date(Date.now() + 3_000),
     });
     await eventually('it waits for its search', async () => (await eventsOf(delivery)) === WAITING);
-    await world.db.stop.deleteMany({ where: { deliveryId: delivery.deliveryId } });
+    await asOwner(world, 'DELETE FROM stops WHERE delivery_id = $1', [delivery.deliveryId]);
     await eventually('the search was tried', async () => (await eventsOf(delivery)) >= 2 * WAITING);
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     expect(await eventsOf(delivery)).toBe(2 * WAITING);
@@ -71,7 +72,7 @@ describe('an event that always fails', () => {
 
 test('a delivery whose first search always fails still processes its inbox', async () => {
   const delivery = world.runningOf(await world.addDelivery({ cityId: await world.addCity() }));
-  await world.db.stop.deleteMany({ where: { deliveryId: delivery.deliveryId } });
+  await asOwner(world, 'DELETE FROM stops WHERE delivery_id = $1', [delivery.deliveryId]);
   await world.dispatcher.signalOfferWithdrawn(delivery.deliveryId, { offerId: '', correlationId });
   expect(await cancel(delivery)).toMatchObject({ status: 'CANCELLED' });
 });

@@ -14,7 +14,8 @@ GRANT SELECT, INSERT, UPDATE ON "audit_heads" TO "driver_service_app";
 
 -- The trail is append-only for its owner too. Two things pass: texts and their salt may be removed, since the check
 -- demands an entry that says so; and a late partition is filled from the default one.
-CREATE FUNCTION "refuse_audit_change"() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+CREATE FUNCTION "refuse_audit_change"() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
   IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'audit_entries_default'
     AND current_setting('driver_service.moves_audit_entries', true) = 'on' THEN
@@ -48,14 +49,16 @@ BEGIN
     SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'public.audit_entries'::regclass
       AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = inhrelid AND tgname = 'audit_entries_stay')
   LOOP
-    EXECUTE format('CREATE TRIGGER audit_entries_stay BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_audit_change()', part);
+    EXECUTE format('CREATE TRIGGER audit_entries_stay BEFORE TRUNCATE ON %s
+      FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_audit_change()', part);
     guarded := guarded + 1;
   END LOOP;
   RETURN guarded;
 END $$;
 SELECT "guard_audit_partitions"();
 
--- The one way for the service to remove texts: it may not update the trail. Fields by entry: [{"id", "at", "fields"}].
+-- The one way for the service to remove texts: it may not update the trail.
+-- Fields by entry: [{"id", "at", "fields"}].
 CREATE FUNCTION "erase_audit_texts"("given" jsonb) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE

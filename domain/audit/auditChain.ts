@@ -63,7 +63,8 @@ export function erasedIn(entries: readonly ChainedEntry[], rehash: Rehash): Eras
 
 /**
  * Whether the entry says what was hashed. Texts may be gone where a later entry of the chain lists their
- * erasure: an entry that seals its texts keeps its hash, an older one has the listed hash since (docs/privacy.md#in-the-audit-trail).
+ * erasure: an entry that seals its texts keeps its hash, an older one has the listed hash since
+ * (docs/privacy.md#in-the-audit-trail).
  */
 export function isAsHashed(entry: ChainedEntry, { hash, texts }: Rehashed, erased: Erased): boolean {
   const since = erased.get(entry.record.id);

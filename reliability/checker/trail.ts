@@ -92,7 +92,10 @@ export function chainProblems({ chain, problems }: FollowedChain): Violation[] {
   }));
 }
 
-/** SHA-256 over the hash before and all that the entry says, its texts by their digest (ADR 5, docs/privacy.md#in-the-audit-trail). */
+/**
+ * SHA-256 over the hash before and all that the entry says, its texts by their digest (ADR 5,
+ * docs/privacy.md#in-the-audit-trail).
+ */
 function rehash({ record, previous, salt }: ChainedEntry): Rehashed {
   const { texts: seal } = record;
   const { rest, texts } = splitTexts(record, seal?.fields ?? []);

@@ -1,5 +1,6 @@
 import { type Client } from '@temporalio/client';
 import { type Redis } from 'ioredis';
+import { type PositionLimits } from '../domain/driver/positionLimits';
 import { type Notifiers } from '../services/notices';
 import {
   type Clock,
@@ -36,12 +37,15 @@ export function composeAdapters({
   db: Database;
   redis: Redis;
   client: Client;
-  settings: { ranking: { freshPositionMs: number }; notices: NoticeSettings };
+  settings: { ranking: { freshPositionMs: number }; positions: PositionLimits; notices: NoticeSettings };
   clock: Clock;
   log: Log;
 }): Adapters {
   return {
-    map: createRedisDriverMap(redis, { freshPositionMs: settings.ranking.freshPositionMs }),
+    map: createRedisDriverMap(redis, {
+      freshPositionMs: settings.ranking.freshPositionMs,
+      positions: settings.positions,
+    }),
     dispatcher: createDispatcher(client, db),
     emitter: createSocketEmitter(redis),
     notifiers: createNotifiers({ db, clock, log, settings: settings.notices }),

@@ -140,8 +140,7 @@ async function readLastContactAt(
   if (asked.kind !== 'timedEnd' && asked.kind !== 'silence') return null;
   const now = clock();
   const [[view], ingestUpSince] = await Promise.all([map.readViews([driverId]), map.ingestUpSince(now)]);
-  const lastFixAt = view?.entry?.lastFix?.receivedAt ?? null;
-  return now - ingestUpSince < limits.freshPositionMs ? now : lastFixAt;
+  return now - ingestUpSince < limits.freshPositionMs ? now : (view?.seenAt ?? null);
 }
 
 async function decideAndWrite(

@@ -41,8 +41,8 @@ export type Read = <R extends Record<string, unknown>>(statement: Statement) => 
 export type NearDriver = { driverId: string; point: Point; distanceMeters: number; fixAt: number };
 
 /**
- * A known position. `at` is device time and orders positions. `receivedAt` is server time and decides
- * freshness.
+ * A known position. `at` is device time, corrected where the device's clock is wrong, and orders positions.
+ * `receivedAt` is server time, of the last contact, and decides freshness.
  */
 export type KnownPosition = { point: Point; at: number; receivedAt: number };
 
@@ -59,7 +59,7 @@ export type MapEntry = {
   lastFix: KnownPosition | null;
 };
 
-/** One position of one driver. `at` is device time. */
+/** One position of one driver. `at` is device time, as the device has it. */
 export type Position = {
   point: Point;
   at: number;
@@ -72,6 +72,8 @@ export type Position = {
 export type MapView = {
   driverId: string;
   entry: MapEntry | null;
+  /** The last contact, which a vague position is as well (epoch ms, server clock); null: none is known. */
+  seenAt: number | null;
   /**
    * On `drivers:geo`, on the shard of the driver's own city, on that city's map of BUSY drivers with room.
    */
@@ -101,8 +103,9 @@ export interface DriverMap {
    */
   sync(entry: MapEntry, now: number): Promise<{ cameOn: boolean }>;
   /**
-   * Stores all fixes (at least one) as history. Only a fix that is not older than the live position moves it.
-   * A device clock over a minute ahead is replaced by server time.
+   * Stores all fixes (at least one) as history. A fix moves the live position unless it is older, vague, or
+   * impossibly far from it (docs/behaviour.md#positions). A device clock that is over a minute off is
+   * measured and corrected.
    * @returns `unknown` if the map does not know the driver: nothing was stored, and the caller syncs from
    *   PostgreSQL and retries
    * @throws RangeError for a point outside the bounds of `Point`; nothing was stored
@@ -112,6 +115,8 @@ export interface DriverMap {
     fixes: readonly Position[],
     receivedAt: number,
   ): Promise<'unknown' | { cameOn: boolean }>;
+  /** How far the clock of the driver's device lags, in ms; 0 = it is right, or nothing is known. */
+  clockLagMs(driverId: string): Promise<number>;
   /** The map's views of these drivers, in the order given. */
   readViews(driverIds: readonly string[]): Promise<MapView[]>;
   /**

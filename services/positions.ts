@@ -20,6 +20,11 @@ export type Positions = {
    * @throws RangeError for a point or instant out of bounds; Redis errors while it is down
    */
   record(driverId: string, fixes: readonly Position[]): Promise<'recorded' | 'notFound'>;
+  /**
+   * The instant `deviceAt` of the driver's device by our clock: corrected where their positions show that the
+   * device's clock is wrong. Never later than now. Unchanged while Redis is down.
+   */
+  correctedTime(driverId: string, deviceAt: number): Promise<number>;
 };
 
 /**
@@ -38,6 +43,10 @@ export function createPositions(deps: PositionsDeps): Positions {
       positionsReceived.inc(fixes.length);
       if (recorded.cameOn) await wakeFor(deps, driverId);
       return 'recorded';
+    },
+    correctedTime: async (driverId, deviceAt) => {
+      const lagMs = await deps.map.clockLagMs(driverId).catch(() => 0);
+      return lagMs === 0 ? deviceAt : Math.min(deviceAt + lagMs, deps.clock());
     },
   };
 }

@@ -19,6 +19,9 @@ export function serviceContradictions(env: Environment): string[] {
       'at least',
     ),
     ...rising(env, [SERVICE.searchBackoffSeconds, SERVICE.searchBackoffMaxSeconds], 'at least'),
+    ...[SERVICE.bicycleSpeed, SERVICE.mopedSpeed, SERVICE.carSpeed, SERVICE.vanSpeed].flatMap((speed) =>
+      rising(env, [speed, SERVICE.positionFastestSpeed], 'more than'),
+    ),
     ...differentAliases(env),
     ...halfPushKeys(env),
     ...unknownPayloadKey(env),

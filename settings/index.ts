@@ -6,6 +6,7 @@ import type { NoticeSettings, PayloadKeys, VapidKeys } from '../services/ports';
 import type { AvailabilityLimits } from '../domain/driver/availability';
 import type { EscalationLimits } from '../domain/delivery/escalation';
 import { LOSS_LIMITS, type LossLimits } from '../domain/driver/loss';
+import { POSITION_LIMITS, type PositionLimits } from '../domain/driver/positionLimits';
 import type { TravelModel } from '../domain/geo/places';
 import type { OrderLimits } from '../domain/orders/orderLimits';
 import { RANKING_LIMITS, type RankingLimits } from '../domain/matching/candidate';
@@ -38,6 +39,7 @@ export type Settings = {
   availability: AvailabilityLimits;
   escalation: EscalationLimits & { checkEveryMs: number };
   loss: LossLimits;
+  positions: PositionLimits;
   lapsePause: { afterLapses: number; pauseMs: number };
   /** How long position history is kept, in real ms whatever the time scale. */
   positionsKeptMs: number;
@@ -176,6 +178,8 @@ export function readApiSettings(environment: Environment): ApiSettings {
 }
 
 const DAY_MS = 86_400_000;
+/** A detour may take so many times as long as standing still. */
+const DETOUR_FACTOR = 3;
 
 type Read = <T>(variable: Variable<T>) => T;
 
@@ -257,7 +261,15 @@ function servicePart(read: Read): Settings {
       silentMs: seconds(read(SERVICE.lostSilenceSeconds)),
       silentAtStopMs: minutes(read(SERVICE.lostSilenceAtStopMinutes)),
       noProgressMs: minutes(read(SERVICE.lostNoProgressMinutes)),
+      detourMs: minutes(
+        read(SERVICE.lostDetourMinutes) ?? DETOUR_FACTOR * read(SERVICE.lostNoProgressMinutes),
+      ),
       maxSilentShare: read(SERVICE.lostMaxSilentPercent) / 100,
+    },
+    positions: {
+      vagueMeters: read(SERVICE.positionVagueMeters),
+      fastestMetersPerMs: (read(SERVICE.positionFastestSpeed) * timeScale) / 60_000,
+      leapBelievedMs: scaledMs(POSITION_LIMITS.leapBelievedMs, timeScale),
     },
     lapsePause: {
       afterLapses: read(SERVICE.lapsesBeforePause),

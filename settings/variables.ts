@@ -187,6 +187,18 @@ export const SERVICE_VARIABLES = {
     MINUTES_OF_A_DAY,
     'an AVAILABLE driver silent for longer goes OFFLINE',
   ),
+  positionVagueMeters: whole(
+    'POSITION_VAGUE_METERS',
+    200,
+    { min: 10, max: 100_000 },
+    'a position of a worse accuracy is kept as history and moves nobody',
+  ),
+  positionFastestSpeed: whole(
+    'POSITION_FASTEST_METERS_PER_MINUTE',
+    4_000,
+    { min: 100, max: 10_000_000 },
+    'a position that no driver can have reached at this speed is kept as history and moves nobody',
+  ),
   positionHistoryDays: whole(
     'POSITION_HISTORY_DAYS',
     30,
@@ -261,7 +273,12 @@ export const SERVICE_VARIABLES = {
     'LOST_AFTER_NO_PROGRESS_MINUTES',
     5,
     MINUTES_OF_A_DAY,
-    'a driver without progress to the pickup for this long is lost',
+    'a driver who stands still on the way to the pickup for this long is lost',
+  ),
+  lostDetourMinutes: optionalWhole(
+    'LOST_AFTER_DETOUR_MINUTES',
+    MINUTES_OF_A_DAY,
+    'a driver who moves but comes no nearer to the pickup for this long is lost; unset: three times as long',
   ),
   lostMaxSilentPercent: whole(
     'LOST_MAX_SILENT_PERCENT',

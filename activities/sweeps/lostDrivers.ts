@@ -123,15 +123,18 @@ async function* dutyPages({ db, map }: LostDriversDeps): AsyncGenerator<WatchedD
   }
 }
 
-/** The driver with the newer fix of map and database. */
+/** The driver with the newer contact and place of map and database. */
 function withLatestFix(driver: WatchedDriver, view: MapView | undefined): WatchedDriver {
-  const fix = view?.entry?.lastFix ?? null;
-  if (fix === null) return driver;
+  const seenAt = view?.seenAt ?? null;
+  if (seenAt === null) return driver;
   const { lastSeenAt, place } = driver;
+  const fix = view?.entry?.lastFix ?? null;
+  const isOlder = fix === null || (place !== null && place.receivedAt > fix.receivedAt);
   return {
     ...driver,
-    lastSeenAt: Math.max(fix.receivedAt, lastSeenAt ?? fix.receivedAt),
-    place: place !== null && place.receivedAt > fix.receivedAt ? place : fix,
+    lastSeenAt: Math.max(seenAt, lastSeenAt ?? seenAt),
+    // A contact without a usable position says nothing of the place: it is known as of its own time.
+    place: isOlder ? place : { point: fix.point, receivedAt: Math.min(fix.at, fix.receivedAt) },
   };
 }
 

@@ -18,8 +18,10 @@ export function differenceOf(entry: MapEntry, view: MapView, comparison: Compari
   const isFree = entry.availability === 'AVAILABLE';
   const isSpare = entry.availability === 'BUSY' && entry.hasRoom;
   const { all, city, busy } = view.on;
-  if (silentMs <= comparison.freshPositionMs && ((isFree && !(all && city)) || (isSpare && !busy)))
-    return 'missing';
+  // Without a usable position a contact puts nobody on the map.
+  const isPlaced = entry.lastFix !== null || (view.entry?.lastFix ?? null) !== null;
+  const belongs = isPlaced && silentMs <= comparison.freshPositionMs;
+  if (belongs && ((isFree && !(all && city)) || (isSpare && !busy))) return 'missing';
   const mayStand = silentMs <= comparison.freshPositionMs + comparison.staleGraceMs;
   if (((all || city) && !(isFree && mayStand)) || (busy && !(isSpare && mayStand))) return 'extra';
   return isOutdated(entry, view.entry) ? 'outdated' : null;
@@ -27,9 +29,7 @@ export function differenceOf(entry: MapEntry, view: MapView, comparison: Compari
 
 /** The driver's last contact, by map or PostgreSQL (epoch ms); null if there was none. */
 export function lastContactAt(entry: MapEntry, view: MapView): number | null {
-  const contacts = [entry.lastFix?.receivedAt, view.entry?.lastFix?.receivedAt].filter(
-    (at) => at !== undefined,
-  );
+  const contacts = [entry.lastFix?.receivedAt ?? null, view.seenAt].filter((at) => at !== null);
   return contacts.length === 0 ? null : Math.max(...contacts);
 }
 

@@ -30,6 +30,9 @@ type JobRow = {
   to_lng: number;
   nearest_meters: number | null;
   progress_at: Date | null;
+  progress_lat: number | null;
+  progress_lng: number | null;
+  moved_at: Date | null;
   stepped_at: Date | null;
   settled_at: Date | null;
   case_id: string | null;
@@ -51,7 +54,8 @@ export async function readWatched(
   const rows = await db.$queryRaw<Row[]>`
     SELECT dr.id, dr.city_id, dr.vehicle_kind, dr.idle_since, dr.last_lat, dr.last_lng, dr.last_fix_at,
       a.id AS assignment_id, a.delivery_id, d.status, a.started_at, d.ready_at, s.lat, s.lng,
-        t.lat AS to_lat, t.lng AS to_lng, a.nearest_meters, a.progress_at,
+        t.lat AS to_lat, t.lng AS to_lng, a.nearest_meters, a.progress_at, a.progress_lat, a.progress_lng,
+        a.moved_at,
       GREATEST(a.at_pickup_at, a.picked_up_at, a.at_dropoff_at, CASE WHEN d.status = 'RETURNING'
         THEN d.status_changed_at END) AS stepped_at,
       (SELECT max(resolved_at) FROM escalations WHERE delivery_id = a.delivery_id AND driver_id = dr.id
@@ -118,8 +122,19 @@ function jobOf(row: JobRow): WatchedJob {
     readyAt: msOf(row.ready_at),
     pickup: { lat: row.lat, lng: row.lng },
     dropoff: { lat: row.to_lat, lng: row.to_lng },
-    progress: { nearestMeters: row.nearest_meters, progressAt: msOf(row.progress_at) ?? startedAt },
+    progress: progressOf(row, startedAt),
     openCase,
+  };
+}
+
+function progressOf(row: JobRow, startedAt: number): Progress {
+  const { nearest_meters: fromMeters, progress_lat: lat, progress_lng: lng } = row;
+  const progressAt = msOf(row.progress_at) ?? startedAt;
+  return {
+    fromMeters,
+    progressAt,
+    place: lat === null || lng === null ? null : { lat, lng },
+    movedAt: msOf(row.moved_at) ?? progressAt,
   };
 }
 
@@ -132,15 +147,19 @@ export async function writeProgress(
   updates: readonly { assignmentId: string; progress: Progress }[],
 ): Promise<void> {
   if (updates.length === 0) return;
-  const rows = updates.map(({ assignmentId, progress: { nearestMeters, progressAt } }) => ({
+  const rows = updates.map(({ assignmentId, progress: { fromMeters, progressAt, place, movedAt } }) => ({
     id: assignmentId,
-    nearest_meters: nearestMeters,
+    nearest_meters: fromMeters,
     progress_at: new Date(progressAt).toISOString(),
+    progress_lat: place?.lat ?? null,
+    progress_lng: place?.lng ?? null,
+    moved_at: new Date(movedAt).toISOString(),
   }));
   await db.$executeRaw`
-    UPDATE assignments SET nearest_meters = updates.nearest_meters, progress_at = updates.progress_at
+    UPDATE assignments SET nearest_meters = updates.nearest_meters, progress_at = updates.progress_at,
+      progress_lat = updates.progress_lat, progress_lng = updates.progress_lng, moved_at = updates.moved_at
     FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS updates(id uuid, nearest_meters int,
-      progress_at timestamptz)
+      progress_at timestamptz, progress_lat float8, progress_lng float8, moved_at timestamptz)
     WHERE assignments.id = updates.id AND state = 'ACTIVE'`;
 }
 

@@ -1,6 +1,7 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { AVAILABILITIES } from '../../domain/driver/availability';
+import { CLOCK_LIMITS, POSITION_LIMITS, type PositionLimits } from '../../domain/driver/positionLimits';
 import { isPoint } from '../../domain/geo/places';
 import type { DriverMap, Position, MapEntry, MapPart, MapView, NearDriver } from '../../services/ports';
 import { defineDriverMapCommands } from './driverMapCommands';
@@ -9,14 +10,14 @@ import { gatherPositions } from './positionGathering';
 export type DriverMapOptions = {
   /** A driver without a position for longer than this is off the map. */
   freshPositionMs: number;
+  /** What moves a driver. */
+  positions?: PositionLimits;
   /** Prefix of every key, for tests that share a Redis. */
   keyPrefix?: string;
   /** About how many positions the stream keeps for the archive. */
   maxStreamedPositions?: number;
 };
 
-/** A device clock further ahead than this is wrong: its positions count as of their receipt. */
-const MAX_CLOCK_AHEAD_MS = 60_000;
 /** How long one `reportIngestUp` is valid. It is repeated every few seconds. */
 const INGEST_UP_MS = 15_000;
 const PAGE = 500;
@@ -29,11 +30,17 @@ const DEFAULT_STREAMED_FIXES = 200_000;
  */
 export function createRedisDriverMap(
   redis: Redis,
-  { freshPositionMs, keyPrefix = '', maxStreamedPositions = DEFAULT_STREAMED_FIXES }: DriverMapOptions,
+  {
+    freshPositionMs,
+    positions = POSITION_LIMITS,
+    keyPrefix = '',
+    maxStreamedPositions = DEFAULT_STREAMED_FIXES,
+  }: DriverMapOptions,
 ): DriverMap {
   defineDriverMapCommands(redis);
+  const limits = limitArgs(positions);
   const record = gatherPositions((pings) =>
-    redis.mapRecord(keyPrefix, freshPositionMs, maxStreamedPositions, MAX_CLOCK_AHEAD_MS, ...pings),
+    redis.mapRecord(keyPrefix, freshPositionMs, maxStreamedPositions, ...limits, ...pings),
   );
   return {
     near: async ({ cityId, point, radiusMeters, limit, now }) =>
@@ -56,6 +63,7 @@ export function createRedisDriverMap(
       requirePoints(fixes);
       return record({ driverId, fixes, receivedAt });
     },
+    clockLagMs: async (driverId) => Number((await redis.hget(`${keyPrefix}driver:${driverId}`, 'skew')) ?? 0),
     readViews: async (driverIds) =>
       driverIds.length === 0 ? [] : viewsOf(driverIds, await redis.mapReadViews(keyPrefix, ...driverIds)),
     members: async (part, cursor) => {
@@ -92,6 +100,11 @@ export function keyOf(part: MapPart): string {
 function requirePoints(fixes: readonly Position[]): void {
   if (!fixes.every(({ point, at }) => isPoint(point) && Number.isSafeInteger(at)))
     throw new RangeError('a fix lies outside the bounds of a place or of time');
+}
+
+function limitArgs({ vagueMeters, fastestMetersPerMs, leapBelievedMs }: PositionLimits): number[] {
+  const { rightMs, steadyMs, believedMs } = CLOCK_LIMITS;
+  return [rightMs, steadyMs, believedMs, vagueMeters, fastestMetersPerMs, leapBelievedMs];
 }
 
 function entryArgs({
@@ -133,7 +146,8 @@ function viewOf(
   [city = '', availability, room, version, lat = '', lng, at, seen, ...on]: string[],
 ): MapView {
   const isOn = { all: on[0] === '1', city: on[1] === '1', busy: on[2] === '1' };
-  if (city === '') return { driverId, entry: null, on: isOn };
+  const seenAt = seen === undefined || seen === '' ? null : Number(seen);
+  if (city === '') return { driverId, entry: null, seenAt, on: isOn };
   const says = known.parse({ city, availability, version });
   const lastFix =
     lat === ''
@@ -149,6 +163,7 @@ function viewOf(
       version: says.version,
       lastFix,
     },
+    seenAt,
     on: isOn,
   };
 }

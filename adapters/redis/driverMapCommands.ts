@@ -3,11 +3,11 @@ import {
   INGEST_UP_SINCE,
   READ_VIEWS,
   NEAR,
-  RECORD_FIXES,
   REPORT_INGEST_UP,
   SYNC,
   TAKE_SILENT_OFF,
 } from './driverMapScripts';
+import { RECORD_FIXES } from './recordFixesScript';
 
 /** The arguments of each script behind the prefix, and its reply: see driverMapScripts.ts. */
 type ScriptArguments = [keyPrefix: string, ...args: (string | number)[]];

@@ -9,11 +9,11 @@
  * Returns 1 for a driver who is new on `drivers:geo`. The hash expires two days after its last update, longer
  * than any setting looks back. For a driver who returns later PostgreSQL is read, as after a flush.
  */
-const PLACE = `
+export const PLACE = `
 local P = ARGV[1]
 local function whole(n) return string.format('%.0f', n) end
 local KEPT_S = 172800
-local FIELDS = { 'city', 'availability', 'room', 'lat', 'lng', 'seen', 'at', 'version' }
+local FIELDS = { 'city', 'availability', 'room', 'lat', 'lng', 'seen', 'at', 'version', 'skew', 'shift', 'leap' }
 local function known(id) return redis.call('HMGET', P .. 'driver:' .. id, unpack(FIELDS)) end
 local function keep(id, ...)
   redis.call('HSET', P .. 'driver:' .. id, ...)
@@ -65,40 +65,6 @@ if ARGV[9] ~= '' then
   if not h[6] or tonumber(ARGV[12]) > tonumber(h[6]) then keep(id, 'seen', ARGV[12]) end
 end
 return place(id, known(id), now, freshMs)`;
-
-/**
- * ARGV: prefix, freshMs, maximum length of the stream, maxAheadMs of a device's clock, then for each ping:
- * id, receivedAt, number of positions, and at, lat, lng, accuracy, speed, heading of each. Returns one
- * outcome for each ping; -1: the driver is unknown and nothing was stored.
- */
-export const RECORD_FIXES = `${PLACE}
-local freshMs, maxAheadMs = tonumber(ARGV[2]), tonumber(ARGV[4])
-local function record(id, received, first, last)
-  local h = known(id)
-  if not h[1] then return -1 end
-  local receivedAt = tonumber(received)
-  local newest = tonumber(h[7] or '-inf')
-  for i = first, last, 6 do
-    local at = tonumber(ARGV[i])
-    if at > receivedAt + maxAheadMs then at = receivedAt end
-    local live = at >= newest
-    if live then newest, h[4], h[5] = at, ARGV[i + 1], ARGV[i + 2] end
-    redis.call('XADD', P .. 'positions', 'MAXLEN', '~', ARGV[3], '*',
-      'driver', id, 'at', whole(at), 'received', received,
-      'lat', ARGV[i + 1], 'lng', ARGV[i + 2], 'accuracy', ARGV[i + 3],
-      'speed', ARGV[i + 4], 'heading', ARGV[i + 5], 'live', live and '1' or '0')
-  end
-  if not h[6] or receivedAt > tonumber(h[6]) then h[6] = received end
-  keep(id, 'lat', h[4], 'lng', h[5], 'at', whole(newest), 'seen', h[6])
-  return place(id, h, receivedAt, freshMs)
-end
-local outcomes, i = {}, 5
-while i <= #ARGV do
-  local next = i + 3 + 6 * tonumber(ARGV[i + 2])
-  table.insert(outcomes, record(ARGV[i], ARGV[i + 1], i + 3, next - 1))
-  i = next
-end
-return outcomes`;
 
 /**
  * ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit. Reads twice the limit, so that stale

@@ -13,6 +13,7 @@ import {
   cents,
   currency,
   cursor,
+  deviceInstant,
   instant,
   limit,
   line,
@@ -209,19 +210,18 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
       params: byId,
       body: z.strictObject({
         step: steps,
-        deviceAt: instant
+        deviceAt: deviceInstant
           .nullable()
           .default(null)
-          .meta({ description: 'When it happened, by the device clock' }),
+          .meta({ description: 'When it happened, by the device clock, whether it is right or not' }),
       }),
       replies: outcome,
       refusals: ['ILLEGAL_TRANSITION', 'GOODS_IN_HAND', 'GOODS_NOT_NEEDED', 'NOT_ANSWERED_IN_TIME'],
-      handle: (call) =>
-        tellOfGoods(
-          deps,
-          call,
-          sendCommand(deps, call, COMMANDS.takeStep, { ...call.body, ...tracedBy(call) }),
-        ),
+      handle: async (call) => {
+        const deviceAt = await timeOfStep(deps, call.caller, call.body.deviceAt);
+        const step = { ...call.body, deviceAt, ...tracedBy(call) };
+        return tellOfGoods(deps, call, sendCommand(deps, call, COMMANDS.takeStep, step));
+      },
     }),
     post({
       path: '/v2/deliveries/:id/fail',
@@ -265,6 +265,17 @@ async function tellOfGoods(
       await strandedGoods.report({ deliveryId: params.id, driverId: caller.driverId, correlationId });
     throw error;
   }
+}
+
+/** A driver's device says when the step was taken; its clock is corrected as for positions. */
+async function timeOfStep(
+  { positions }: ApiDeps,
+  caller: Caller,
+  deviceAt: number | null,
+): Promise<number | null> {
+  return caller.role === 'driver' && deviceAt !== null
+    ? positions.correctedTime(caller.driverId, deviceAt)
+    : deviceAt;
 }
 
 async function takeOrder(

@@ -3,6 +3,8 @@
  * ms, distances metres. docs/behaviour.md#reassignment; founding ADR-026.
  */
 
+import { distanceMeters, type Point } from '../geo/places';
+
 /** A driver's reason for giving up a delivery. */
 export const LEAVE_REASONS = ['VEHICLE_BREAKDOWN', 'EMERGENCY', 'TOO_FAR', 'OTHER'] as const;
 export type LeaveReason = (typeof LEAVE_REASONS)[number];
@@ -26,9 +28,11 @@ export type LossLimits = {
   silentMs: number;
   /** The same for a driver at a stop, where shops and stairwells have no signal. */
   silentAtStopMs: number;
-  /** A driver without progress towards the pickup for this long is lost. */
+  /** A driver who stands still for this long on the way to the pickup is lost. */
   noProgressMs: number;
-  /** Less progress than this does not count. */
+  /** A driver who moves, but comes no nearer to the pickup for this long, is lost. */
+  detourMs: number;
+  /** A shorter way does not count. */
   progressMeters: number;
   /** A driver this near waits at the pickup. */
   arrivedMeters: number;
@@ -36,41 +40,67 @@ export type LossLimits = {
   maxSilentShare: number;
 };
 
-/** 180 s, 10 and 5 minutes, 30 %; 100 m and 150 m are what positions in a city can tell apart. */
+/** 180 s and 10 minutes, 5 and 15 minutes, 30 %; 100 m and 150 m are what positions in a city can tell apart. */
 export const LOSS_LIMITS: LossLimits = {
   silentMs: 180_000,
   silentAtStopMs: 600_000,
   noProgressMs: 300_000,
+  detourMs: 900_000,
   progressMeters: 100,
   arrivedMeters: 150,
   maxSilentShare: 0.3,
 };
 
-/** Progress towards the pickup: the smallest distance so far, and when it last improved. */
-export type Progress = { nearestMeters: number | null; progressAt: number };
+/**
+ * Progress towards the pickup. `fromMeters`: the largest distance since the last progress, from which the next
+ * one counts; `progressAt`: when they last came nearer. `place`: where they last were after a way that counts, and
+ * `movedAt`: since when.
+ */
+export type Progress = {
+  fromMeters: number | null;
+  progressAt: number;
+  place: Point | null;
+  movedAt: number;
+};
 
-/** Progress after a position `meters` from the pickup; the same object where nothing improved. */
+/**
+ * Progress after a position `meters` from the pickup; the same object where nothing changed. One position
+ * that is wrong sets no mark for those to come: the way counts from the largest distance. The way to a pickup
+ * across a river first grows.
+ */
 export function progressAfter(
   before: Progress,
-  meters: number,
-  now: number,
+  { point, meters, at }: { point: Point; meters: number; at: number },
   { progressMeters, arrivedMeters }: LossLimits,
 ): Progress {
-  if (before.nearestMeters === null)
-    return { nearestMeters: Math.round(meters), progressAt: before.progressAt };
-  if (meters > arrivedMeters && meters > before.nearestMeters - progressMeters) return before;
-  return { nearestMeters: Math.round(Math.min(meters, before.nearestMeters)), progressAt: now };
+  const whole = Math.round(meters);
+  const { fromMeters, place } = before;
+  if (fromMeters === null) return { ...before, fromMeters: whole, place: point };
+  if (meters <= arrivedMeters || meters <= fromMeters - progressMeters)
+    return { fromMeters: whole, progressAt: at, place: point, movedAt: at };
+  const hasMoved = place === null || distanceMeters(place, point) >= progressMeters;
+  if (!hasMoved) return before;
+  return {
+    ...before,
+    fromMeters: Math.max(fromMeters, whole),
+    place: point,
+    movedAt: place === null ? before.movedAt : at,
+  };
 }
 
 /**
- * Whether a driver on the way to a pickup is lost for lack of progress. Time counts only from `readyAt` minus
- * `travelMs`, when the driver must leave to arrive in time.
+ * Whether a driver on the way to a pickup is lost for lack of progress: they stand still, or move but come no
+ * nearer. Time counts only from `readyAt` minus `travelMs`, when the driver must leave to arrive in time.
  */
-export function standsStill(
-  { progressAt }: Progress,
+export function makesNoWay(
+  { progressAt, movedAt }: Pick<Progress, 'progressAt' | 'movedAt'>,
   { now, readyAt, travelMs, limits }: { now: number; readyAt: number; travelMs: number; limits: LossLimits },
 ): boolean {
-  return now - Math.max(progressAt, readyAt - travelMs) >= limits.noProgressMs;
+  const leaveAt = readyAt - travelMs;
+  return (
+    now - Math.max(progressAt, movedAt, leaveAt) >= limits.noProgressMs ||
+    now - Math.max(progressAt, leaveAt) >= limits.detourMs
+  );
 }
 
 /**

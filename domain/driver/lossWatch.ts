@@ -8,9 +8,9 @@ import {
   fellSilent,
   type LossLimits,
   type LossReason,
+  makesNoWay,
   type Progress,
   progressAfter,
-  standsStill,
 } from './loss';
 import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../geo/places';
 import { type CaseReason, isAboutSilence, isKnownToOps } from '../support/supportCase';
@@ -109,7 +109,7 @@ function whyLost(
   if (isSilentSince(driver, sinceOf(job), { ...watch, limits: patienceWith(driver, watch.limits) }))
     return 'FELL_SILENT';
   const way = ways.find((each) => each.job === job);
-  return way && isStandingStill(driver, way, ways, watch) ? 'NO_PROGRESS' : null;
+  return way && isLostOnTheWay(driver, way, ways, watch) ? 'NO_PROGRESS' : null;
 }
 
 // ---- silence ----
@@ -167,8 +167,8 @@ function wayOf({ place, jobs }: WatchedDriver, job: WatchedJob, { limits }: Watc
       meters,
       seenAt,
       next: isNext
-        ? progressAfter(job.progress, meters, at, limits)
-        : { nearestMeters: null, progressAt: at },
+        ? progressAfter(job.progress, { point: place.point, meters, at }, limits)
+        : { fromMeters: null, progressAt: at, place: null, movedAt: at },
     },
   ];
 }
@@ -177,19 +177,26 @@ function wayOf({ place, jobs }: WatchedDriver, job: WatchedJob, { limits }: Watc
  * Time counts only between received positions, so neither an ingest outage nor the time since the last
  * position counts. With several pickups ahead, progress towards one of them is enough.
  */
-function isStandingStill(
+function isLostOnTheWay(
   { vehicle }: WatchedDriver,
-  { job, meters, seenAt, next }: Way,
+  { job, meters, seenAt }: Way,
   ways: readonly Way[],
   { ingestUpSince, limits, travel, timeScale }: Watch,
 ): boolean {
-  const progressAt = Math.max(ingestUpSince, sinceOf(job), ...ways.map((way) => way.next.progressAt));
-  return standsStill(
-    { ...next, progressAt },
+  const latest = (of: (progress: Progress) => number): number =>
+    Math.max(ingestUpSince, sinceOf(job), ...ways.map(({ next }) => of(next)));
+  return makesNoWay(
+    { progressAt: latest(({ progressAt }) => progressAt), movedAt: latest(({ movedAt }) => movedAt) },
     { now: seenAt, readyAt: job.readyAt, travelMs: travelMsFor(meters, vehicle, travel) / timeScale, limits },
   );
 }
 
 function isSame(a: Progress, b: Progress): boolean {
-  return a.nearestMeters === b.nearestMeters && a.progressAt === b.progressAt;
+  return (
+    a.fromMeters === b.fromMeters &&
+    a.progressAt === b.progressAt &&
+    a.movedAt === b.movedAt &&
+    a.place?.lat === b.place?.lat &&
+    a.place?.lng === b.place?.lng
+  );
 }

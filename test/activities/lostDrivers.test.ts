@@ -377,8 +377,8 @@ describe('a driver without progress', () => {
     return scene;
   }
 
-  async function standTill(scene: DeliveryScene, ms: number): Promise<LostDriversReport> {
-    await ping(scene.driver(), ms, AWAY);
+  async function standTill(scene: DeliveryScene, ms: number, point = AWAY): Promise<LostDriversReport> {
+    await ping(scene.driver(), ms, point);
     return sweepAfter(ms);
   }
 
@@ -397,14 +397,34 @@ describe('a driver without progress', () => {
   it('has five more minutes after getting nearer', async () => {
     const scene = await onTheWay();
     await standTill(scene, MINUTE);
-    await ping(scene.driver(), 3 * MINUTE, { lat: PICKUP.lat + 0.008, lng: PICKUP.lng });
-    await sweepAfter(3 * MINUTE);
+    const nearer = { lat: PICKUP.lat + 0.008, lng: PICKUP.lng };
+    await standTill(scene, 3 * MINUTE, nearer);
     expect((await scene.assignments())[0]).toMatchObject({
       nearestMeters: 890,
       progressAt: new Date(start + 3 * MINUTE),
     });
-    expect(await standTill(scene, 8 * MINUTE - 1_000)).toMatchObject({ told: 0 });
-    expect(await standTill(scene, 8 * MINUTE)).toMatchObject({ told: 1 });
+    expect(await standTill(scene, 8 * MINUTE - 1_000, nearer)).toMatchObject({ told: 0 });
+    expect(await standTill(scene, 8 * MINUTE, nearer)).toMatchObject({ told: 1 });
+  });
+
+  it('is not lost on the way to a bridge, and is after a quarter of an hour of driving about', async () => {
+    const scene = await onTheWay();
+    const eastward = (minute: number): Point => ({ lat: AWAY.lat, lng: AWAY.lng + 0.004 * minute });
+    for (let minute = 1; minute < 15; minute++)
+      expect(await standTill(scene, minute * MINUTE, eastward(minute))).toMatchObject({ told: 0 });
+    expect(await standTill(scene, 15 * MINUTE + 5_000, eastward(15))).toMatchObject({ told: 1 });
+  });
+
+  it('is neither proved nor disproved by vague positions', async () => {
+    const scene = await onTheWay();
+    await standTill(scene, MINUTE);
+    for (const minute of [3, 5, 7, 9]) {
+      const at = start + minute * MINUTE;
+      const fix = { point: PICKUP, at, accuracyMeters: 4_000, speedMps: null, headingDegrees: null };
+      await world.map.recordPositions(scene.driver(), [fix], at);
+      expect(await sweepAfter(minute * MINUTE)).toMatchObject({ told: 0, silent: 0 });
+    }
+    expect((await scene.assignments())[0]).toMatchObject({ nearestMeters: 1_112 });
   });
 
   it('may wait for the goods', async () => {

@@ -1,19 +1,23 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { createRedisDriverMap } from '../../adapters/redis/driverMap';
-import { describeDriverMap, FRESH_MS } from '../support/driverMapConformance';
+import { describeDriverMap, FRESH_MS, type MapUnderTest } from '../support/driverMapConformance';
+import { describeFixRules } from '../support/fixConformance';
 import { type FreshRedis, freshRedis } from '../support/freshRedis';
 import { createMemoryDriverMap } from '../support/memoryDriverMap';
 
-describeDriverMap('in Redis', async () => {
+const inRedis = async (): Promise<MapUnderTest> => {
   const { redis, keyPrefix, flush, close } = await freshRedis();
   return { map: createRedisDriverMap(redis, { freshPositionMs: FRESH_MS, keyPrefix }), flush, close };
-});
-
-describeDriverMap('in memory', async () => {
+};
+const inMemory = async (): Promise<MapUnderTest> => {
   const map = createMemoryDriverMap({ freshPositionMs: FRESH_MS });
   return { map, flush: async () => map.flush(), close: async () => {} };
-});
+};
+describeDriverMap('in Redis', inRedis);
+describeDriverMap('in memory', inMemory);
+describeFixRules('in Redis', inRedis);
+describeFixRules('in memory', inMemory);
 
 let fresh: FreshRedis;
 beforeAll(async () => void (fresh = await freshRedis()));

@@ -275,6 +275,7 @@ describe('a position', () => {
         record: async () => {
           throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
         },
+        correctedTime: async (_driverId, deviceAt) => deviceAt,
       },
     }));
     const driverId = newId();

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { PositionArchive } from '../../adapters/redis/positionArchive';
 import { type ApiWorld, createApiWorld, driver, ops } from '../support/apiWorld';
+import { DeliveryScene } from '../support/deliveryScene';
 import { CITY } from '../support/dispatchWorld';
 
 const PLACE = { lat: 52.37, lng: 4.89 };
@@ -140,6 +141,28 @@ describe('the time of a device', () => {
       .expect(400);
     expect(body.errors).toEqual([{ path: 'timestamp', message: expect.stringContaining('datetime') }]);
   });
+});
+
+it('corrects the time of a step by the clock that the positions show', async () => {
+  const scene = await DeliveryScene.set(world, [{}]);
+  const { driverId } = await scene.accepted();
+  const behind = (ms: number) => new Date(Date.now() - 3_600_000 - ms).toISOString();
+  const key = `${world.redis.keyPrefix}driver:${driverId}`;
+  await post(driverId, { ...PLACE, at: behind(0) }).expect(200);
+  // as if that was ten seconds ago
+  const [lag] = ((await world.redis.redis.hget(key, 'shift')) ?? '').split(':');
+  await world.redis.redis.hset(key, 'shift', `${lag}:${Date.now() - 10_000}`);
+  await post(driverId, { ...PLACE, at: behind(0) }).expect(200);
+  await world
+    .as(driver(driverId))
+    .post(`/v2/deliveries/${scene.deliveryId}/steps`, { step: 'arriveAtPickup', deviceAt: behind(30_000) })
+    .expect(200);
+  const { deviceAt } = await world.db.auditEntry.findFirstOrThrow({
+    where: { deliveryId: scene.deliveryId, toState: 'AT_PICKUP' },
+  });
+  const agoMs = Date.now() - (deviceAt?.getTime() ?? 0);
+  expect(agoMs).toBeGreaterThan(25_000);
+  expect(agoMs).toBeLessThan(60_000);
 });
 
 describe('the limit of positions', () => {

@@ -22,7 +22,7 @@ const job = (change: Partial<WatchedJob> = {}): WatchedJob => ({
   pickup: PICKUP,
   dropoff: away(50_000),
   openCase: null,
-  progress: { nearestMeters: null, progressAt: START },
+  progress: { fromMeters: null, progressAt: START, place: null, movedAt: START },
   ...change,
 });
 
@@ -240,9 +240,23 @@ describe('progress towards the pickup', () => {
     ]);
   });
 
-  it('means coming a hundred metres nearer, not wobbling or circling', () => {
+  it('means coming a hundred metres nearer, not wobbling', () => {
     expect(follow([1_000, 950, 899, 899, 850, 899, 899])).toEqual([]);
-    expect(follow([1_000, 950, 950, 950, 1_500, 1_400])).toEqual(['NO_PROGRESS at 5', 'NO_PROGRESS at 5.5']);
+    expect(follow([1_000, 950, 950, 1_050, 950, 1_000])).toEqual(['NO_PROGRESS at 5', 'NO_PROGRESS at 5.5']);
+  });
+
+  it('may first lead away, as to a bridge', () => {
+    const toTheBridge = [300, 800, 1_300, 1_800, 2_300, 2_800, 3_300, 3_800, 4_300];
+    expect(follow([...toTheBridge, 3_800, 3_300, 2_800, 2_300, 1_800, 1_300, 800, 300])).toEqual([]);
+  });
+
+  it('is lacking where a driver only drives away', () => {
+    const away = Array.from({ length: 17 }, (_, minute) => 1_000 + minute * 400);
+    expect(follow(away)).toEqual([15, 15.5, 16, 16.5].map((minute) => `NO_PROGRESS at ${minute}`));
+  });
+
+  it('goes on after one position that was wrong', () => {
+    expect(follow([4_000, 3_700, 200, 3_100, 2_800, 2_500, 2_200, 1_900, 1_600, 1_300])).toEqual([]);
   });
 
   it('is not required near the pickup, where drivers wait', () => {
@@ -288,7 +302,12 @@ describe('progress towards the pickup', () => {
     );
     expect(seen).toMatchObject({
       losses: [],
-      progress: [{ assignmentId: 'assignment', progress: { nearestMeters: null, progressAt: now } }],
+      progress: [
+        {
+          assignmentId: 'assignment',
+          progress: { fromMeters: null, progressAt: now, place: null, movedAt: now },
+        },
+      ],
     });
   });
 
@@ -296,11 +315,11 @@ describe('progress towards the pickup', () => {
     const now = START + 10 * MINUTE;
     const fix = { lastSeenAt: now, place: { point: away(1_000), receivedAt: now } };
     const [here, there] = [
-      job({ progress: { nearestMeters: 1_000, progressAt: START } }),
+      job({ progress: { fromMeters: 1_000, progressAt: START, place: away(1_000), movedAt: START } }),
       job({
         assignmentId: 'there',
         pickup: away(3_000),
-        progress: { nearestMeters: 2_500, progressAt: START },
+        progress: { fromMeters: 2_500, progressAt: START, place: away(2_500), movedAt: START },
       }),
     ];
     expect(causes(driver({ ...fix, jobs: [here, there] }), watch(now))).toEqual([]);
@@ -308,11 +327,13 @@ describe('progress towards the pickup', () => {
   });
 
   it('reports nothing without a change', () => {
-    const known = job({ progress: { nearestMeters: 1_000, progressAt: START } });
+    const known = job({
+      progress: { fromMeters: 1_000, progressAt: START, place: away(1_000), movedAt: START },
+    });
     expect(
       watchDriver(driver({ lastSeenAt: START + MINUTE, jobs: [known] }), watch(START + MINUTE)).progress,
     ).toEqual([]);
-    const there = job({ progress: { nearestMeters: 10, progressAt: START } });
+    const there = job({ progress: { fromMeters: 10, progressAt: START, place: away(10), movedAt: START } });
     expect(
       watchDriver(
         driver({ place: { point: away(10), receivedAt: START }, jobs: [there] }),

@@ -359,3 +359,64 @@ describe('thinning', () => {
     expect(thin(crowd, new Map()).lastKept.size).toBe(50_000);
   });
 });
+
+describe('the time of a device', () => {
+  const clockOf = async (lagMs: number): Promise<string> => {
+    const driverId = await world.addDriver();
+    for (let s = 0; s <= 20; s += 5) {
+      world.time.now = START + s * 1_000;
+      await world.ping(driverId, PLACE, world.time.now - lagMs);
+    }
+    return driverId;
+  };
+
+  test.each([3_600_000, -3_600_000])('is corrected where its clock lags by %d ms', async (lagMs) => {
+    const driverId = await clockOf(lagMs);
+    expect(await world.positions.correctedTime(driverId, START + 10_000 - lagMs)).toBe(START + 10_000);
+    await newArchive().archiveAll();
+    const times = (await archiveOf(driverId)).map(({ at }) => at.getTime());
+    expect(times.at(-1)).toBe(START + 20_000);
+    expect((await world.row(driverId)).lastFixAt).toEqual(new Date(START + 20_000));
+  });
+
+  test('is not corrected into the future, nor where the clock is right, nor for a stranger', async () => {
+    const driverId = await clockOf(3_600_000);
+    expect(await world.positions.correctedTime(driverId, START)).toBe(START + 20_000);
+    expect(await world.positions.correctedTime(await clockOf(30_000), START)).toBe(START);
+    expect(await world.positions.correctedTime(newId(), START)).toBe(START);
+  });
+
+  test('is taken as it is while Redis is down', async () => {
+    const { map } = world;
+    const { clockLagMs } = map;
+    map.clockLagMs = () => Promise.reject(new Error('Redis is away'));
+    try {
+      expect(await world.positions.correctedTime(newId(), START)).toBe(START);
+    } finally {
+      map.clockLagMs = clockLagMs;
+    }
+  });
+});
+
+describe('a position that moves nobody', () => {
+  test('is kept as history, and changes neither the row nor the map', async () => {
+    const driverId = await world.addDriver();
+    await world.ping(driverId);
+    for (const [s, fix] of [
+      [20, { point: east(3), accuracyMeters: 4_000 }],
+      [21, { point: east(900), accuracyMeters: 5 }],
+    ] as const) {
+      world.time.now = START + s * 1_000;
+      await world.positions.record(driverId, [
+        { ...fix, at: world.time.now, speedMps: null, headingDegrees: null },
+      ]);
+    }
+    await newArchive().archiveAll();
+    expect(await archiveOf(driverId)).toHaveLength(3);
+    expect(await world.row(driverId)).toMatchObject({ lastLng: PLACE.lng, lastFixAt: new Date(START) });
+    expect((await world.map.readViews([driverId]))[0]).toMatchObject({
+      entry: { lastFix: { point: PLACE, at: START } },
+      seenAt: START + 21_000,
+    });
+  });
+});

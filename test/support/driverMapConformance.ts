@@ -259,10 +259,11 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       const entry = await onMap();
       const stranger = newId();
       expect(await map.readViews([stranger, entry.driverId])).toEqual([
-        { driverId: stranger, entry: null, on: { all: false, city: false, busy: false } },
+        { driverId: stranger, entry: null, seenAt: null, on: { all: false, city: false, busy: false } },
         {
           driverId: entry.driverId,
           entry: { ...entry, lastFix: { point: CENTER, at: NOW, receivedAt: NOW } },
+          seenAt: NOW,
           on: { all: true, city: true, busy: false },
         },
       ]);

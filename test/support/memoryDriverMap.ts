@@ -1,7 +1,7 @@
 import type { DriverMap, Position, MapEntry, MapPart, MapView, NearDriver } from '../../services/ports';
 import { distanceMeters, isPoint } from '../../domain/geo/places';
+import { createDeviceMemory, type DeviceMemory } from './deviceMemory';
 
-const MAX_CLOCK_AHEAD_MS = 60_000;
 const INGEST_UP_MS = 15_000;
 
 export type MemoryDriverMap = DriverMap & {
@@ -17,10 +17,14 @@ export type MemoryDriverMap = DriverMap & {
  */
 export function createMemoryDriverMap({ freshPositionMs }: { freshPositionMs: number }): MemoryDriverMap {
   const known = new Map<string, MapEntry>();
+  const devices = new Map<string, DeviceMemory>();
+  const contacts = new Map<string, number>();
   const parts = new Map<string, Set<string>>();
   const history: { driverId: string; fix: Position; live: boolean }[] = [];
   let ingest = { until: 0, since: 0 };
 
+  const inContact = (driverId: string, fix: MapEntry['lastFix']): MapEntry['lastFix'] =>
+    fix && { ...fix, receivedAt: contacts.get(driverId) ?? fix.receivedAt };
   const part = (of: MapPart): Set<string> => {
     const key = of.kind === 'all' ? 'all' : `${of.kind}:${of.cityId}`;
     const members = parts.get(key) ?? new Set<string>();
@@ -29,6 +33,9 @@ export function createMemoryDriverMap({ freshPositionMs }: { freshPositionMs: nu
   };
   const isFresh = ({ lastFix }: MapEntry, now: number): boolean =>
     lastFix !== null && now - lastFix.receivedAt <= freshPositionMs;
+  const contact = (driverId: string, at: number | null): void => {
+    if (at !== null) contacts.set(driverId, Math.max(at, contacts.get(driverId) ?? at));
+  };
   const leave = (driverId: string, cityId: string): void => {
     for (const each of [{ kind: 'all' }, { kind: 'city', cityId }, { kind: 'busy', cityId }] as const)
       part(each).delete(driverId);
@@ -50,6 +57,8 @@ export function createMemoryDriverMap({ freshPositionMs }: { freshPositionMs: nu
     history,
     flush: () => {
       known.clear();
+      devices.clear();
+      contacts.clear();
       parts.clear();
       ingest = { until: 0, since: 0 };
     },
@@ -78,23 +87,30 @@ export function createMemoryDriverMap({ freshPositionMs }: { freshPositionMs: nu
         part({ kind: 'city', cityId: before.cityId }).delete(entry.driverId);
         part({ kind: 'busy', cityId: before.cityId }).delete(entry.driverId);
       }
-      return { cameOn: place({ ...entry, lastFix: newerFix(before?.lastFix ?? null, entry.lastFix) }, now) };
+      contact(entry.driverId, entry.lastFix?.receivedAt ?? null);
+      return {
+        cameOn: place(
+          { ...entry, lastFix: inContact(entry.driverId, newerFix(before?.lastFix ?? null, entry.lastFix)) },
+          now,
+        ),
+      };
     },
     recordPositions: async (driverId, fixes, receivedAt) => {
       if (!fixes.every(({ point, at }) => isPoint(point) && Number.isSafeInteger(at)))
         throw new RangeError('a fix lies outside the bounds of a place or of time');
       const entry = known.get(driverId);
       if (!entry) return 'unknown';
+      contact(driverId, receivedAt);
+      const device = devices.get(driverId) ?? createDeviceMemory();
+      devices.set(driverId, device);
       let { lastFix } = entry;
-      for (const fix of fixes) {
-        const at = fix.at > receivedAt + MAX_CLOCK_AHEAD_MS ? receivedAt : fix.at;
-        const live = lastFix === null || at >= lastFix.at;
-        if (live) lastFix = { point: fix.point, at, receivedAt: lastFix?.receivedAt ?? receivedAt };
-        history.push({ driverId, fix: { ...fix, at }, live });
+      for (const { fix, live } of device.judge(fixes, receivedAt, lastFix)) {
+        if (live) lastFix = { point: fix.point, at: fix.at, receivedAt };
+        history.push({ driverId, fix, live });
       }
-      if (lastFix) lastFix = { ...lastFix, receivedAt: Math.max(lastFix.receivedAt, receivedAt) };
-      return { cameOn: place({ ...entry, lastFix }, receivedAt) };
+      return { cameOn: place({ ...entry, lastFix: inContact(driverId, lastFix) }, receivedAt) };
     },
+    clockLagMs: async (driverId) => devices.get(driverId)?.lagMs() ?? 0,
     readViews: async (driverIds) =>
       driverIds.map((driverId): MapView => {
         const entry = known.get(driverId) ?? null;
@@ -102,6 +118,7 @@ export function createMemoryDriverMap({ freshPositionMs }: { freshPositionMs: nu
         return {
           driverId,
           entry,
+          seenAt: contacts.get(driverId) ?? null,
           on: {
             all: part({ kind: 'all' }).has(driverId),
             city: part({ kind: 'city', cityId }).has(driverId),

@@ -1131,7 +1131,7 @@ export interface paths {
                         step: "arriveAtPickup" | "pickUp" | "arriveAtDropoff" | "deliver" | "returnGoods";
                         /**
                          * Format: date-time
-                         * @description When it happened, by the device clock
+                         * @description When it happened, by the device clock, whether it is right or not
                          * @default null
                          */
                         deviceAt?: string | null;

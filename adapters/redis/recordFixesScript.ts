@@ -3,7 +3,7 @@ import { PLACE } from './driverMapScripts';
 /**
  * How far the device's clock lags behind ours, in ms; 0 for one that is right. `skew` is what was known,
  * `shift` a larger lag that is not believed yet, as `lag:since`. Late positions lag as well, so a lag that
- * falls is believed at once, and one that rises only where it stays the same. ADR 38.
+ * falls is believed at once, and one that rises only where it stays the same. ADR 40.
  */
 const CLOCK = `
 local function clock(skew, shift, receivedAt, newest)

@@ -21,7 +21,7 @@ export const POSITION_LIMITS: PositionLimits = {
 
 /**
  * When a device's clock counts as wrong, and how it is measured: by the time of receipt less the device's
- * newest time, which is never less than the true difference. ADR 38. Not divided by TIME_SCALE: devices and
+ * newest time, which is never less than the true difference. ADR 40. Not divided by TIME_SCALE: devices and
  * networks know nothing of it.
  */
 export type ClockLimits = {

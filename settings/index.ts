@@ -30,6 +30,7 @@ export type Settings = {
   offerTtlMs: number;
   searchLeadMs: number;
   orders: OrderLimits;
+  windowWarningMs: number;
   /** 0 = unlimited. */
   searchMaxMs: number;
   search: SearchLimits;
@@ -222,6 +223,7 @@ function servicePart(read: Read): Settings {
       read(SERVICE.offerExpirationSeconds) ?? read(SERVICE.driverOffersTimeoutSeconds) ?? 30,
     ),
     searchLeadMs: minutes(read(SERVICE.searchLeadMinutes)),
+    windowWarningMs: minutes(read(SERVICE.windowWarningMinutes)),
     orders: {
       horizonMs: scaledMs(read(SERVICE.orderHorizonDays) * DAY_MS, timeScale),
       openDeliveriesMax: read(SERVICE.merchantOpenDeliveriesMax),

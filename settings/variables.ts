@@ -106,6 +106,12 @@ export const SERVICE_VARIABLES = {
     { min: 1, max: 1_000_000 },
     'how many open deliveries a merchant may have; one more is refused',
   ),
+  windowWarningMinutes: whole(
+    'WINDOW_WARNING_MINUTES',
+    5,
+    MINUTES_OF_A_DAY,
+    'how long before the end of its window a delivery must be expected; else ops and merchant are told',
+  ),
   searchMaxMinutes: whole(
     'SEARCH_MAX_MINUTES',
     120,

@@ -43,6 +43,8 @@ const ZONES_SHOWN_MS = 180_000;
 
 /** How often the lost-driver sweep runs. */
 const LOST_DRIVERS_MS = 15_000;
+/** How often windows are checked: more often than the shortest warning before the end of one. */
+const WINDOWS_MS = 30_000;
 
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
@@ -197,6 +199,7 @@ async function main(): Promise<void> {
   const sweepTimes = {
     escalationCheckMs: settings.escalation.checkEveryMs,
     lostDriversMs: Math.round(LOST_DRIVERS_MS / settings.timeScale),
+    windowsMs: Math.round(WINDOWS_MS / settings.timeScale),
   };
   await whenTemporalAnswers(() => ensureSchedules(client, sweepTimes), log);
   relay.start();

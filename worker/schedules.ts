@@ -29,13 +29,13 @@ type Sweep = {
 };
 
 /** Intervals from the settings, in ms. */
-export type SweepTimes = { escalationCheckMs: number; lostDriversMs: number };
+export type SweepTimes = { escalationCheckMs: number; lostDriversMs: number; windowsMs: number };
 
 /**
  * The sweeps and their intervals. They prove the invariants and repair what a bug or a lost Redis broke
  * (docs/architecture.md#why-timers-and-why-sweeps).
  */
-const sweepsOf = ({ escalationCheckMs, lostDriversMs }: SweepTimes): readonly Sweep[] => [
+const sweepsOf = ({ escalationCheckMs, lostDriversMs, windowsMs }: SweepTimes): readonly Sweep[] => [
   {
     scheduleId: 'escalation-sweep',
     workflowType: WORKFLOWS.escalationSweep,
@@ -53,6 +53,12 @@ const sweepsOf = ({ escalationCheckMs, lostDriversMs }: SweepTimes): readonly Sw
     workflowType: WORKFLOWS.lostDriversSweep,
     everyMs: Math.max(2 * SECOND_MS, lostDriversMs),
     says: 'who with work is silent or makes no way',
+  },
+  {
+    scheduleId: 'windows-sweep',
+    workflowType: WORKFLOWS.windowsSweep,
+    everyMs: Math.max(2 * SECOND_MS, windowsMs),
+    says: 'who is not expected within the window',
   },
   {
     scheduleId: 'open-rows-sweep',

@@ -21,6 +21,8 @@ import { createOpenRowsSweep } from '../activities/sweeps/openRows';
 import type { Clock, Dispatcher, DriverMap } from '../services/ports';
 import type { PresenceActivities } from '../activities/sweeps/presence';
 import { createUpkeep } from '../activities/sweeps/upkeep';
+import { createWindowsSweep } from '../activities/sweeps/windows';
+import { createWindowRisks } from '../services/windowRisks';
 import type { Settings } from '../settings';
 import { observeAuditCheck } from './auditMetrics';
 import { observeEscalation, observeOpenRows } from './metrics';
@@ -32,7 +34,7 @@ export type SweepsDeps = {
   dispatcher: Dispatcher;
   features: FeatureRegistry;
   presence: PresenceActivities;
-  services: Pick<Services, 'supportCases' | 'zoneHealth'>;
+  services: Pick<Services, 'store' | 'supportCases' | 'zoneHealth'>;
   clock: Clock;
   settings: Settings;
   log: Logger;
@@ -44,6 +46,7 @@ type SweepName =
   | 'sweepOpenRows'
   | 'checkEscalation'
   | 'sweepLostDrivers'
+  | 'sweepWindows'
   | 'sweepZoneHealth'
   | 'verifyAudit'
   | 'keepUp';
@@ -68,6 +71,7 @@ export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<
     sweepOpenRows: openRowsSweep(deps),
     checkEscalation: escalationCheck(deps),
     sweepLostDrivers: () => lost.sweepLostDrivers(),
+    sweepWindows: windowsSweep(deps),
     sweepZoneHealth: () => services.zoneHealth.compute(null),
     verifyAudit: auditCheck(deps),
     keepUp: createUpkeep({
@@ -90,6 +94,22 @@ function openRowsSweep({ db, client, dispatcher, clock, log }: SweepsDeps) {
     start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
     reevaluate: createReevaluate(client, newId),
     onReport: (report) => observeOpenRows(report, log),
+  });
+}
+
+function windowsSweep({ db, map, features, services, clock, settings, log, notifyRelay }: SweepsDeps) {
+  const { travel, timeScale } = settings;
+  const { store } = services;
+  return createWindowsSweep({
+    db,
+    map,
+    risks: createWindowRisks({ store, limits: settings, features, clock, newId, notifyRelay }),
+    clock,
+    travel,
+    timeScale,
+    warningMs: settings.windowWarningMs,
+    log,
+    heartbeat: () => heartbeat(),
   });
 }
 

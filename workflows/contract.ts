@@ -22,6 +22,7 @@ export const WORKFLOWS = {
   zoneHealthSweep: 'zoneHealthSweep',
   auditSweep: 'auditSweep',
   lostDriversSweep: 'lostDriversSweep',
+  windowsSweep: 'windowsSweep',
 } as const;
 
 /**

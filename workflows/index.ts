@@ -6,5 +6,6 @@ export { lostDriversSweep } from './sweeps/lostDrivers';
 export { openRowsSweep } from './sweeps/openRows';
 export { presenceSweep } from './sweeps/presence';
 export { upkeepSweep } from './sweeps/upkeep';
+export { windowsSweep } from './sweeps/windows';
 export { zoneHealthSweep } from './sweeps/zoneHealth';
 export { timedAvailability } from './timedAvailability';

@@ -58,6 +58,7 @@ type DeliveryRow = {
   lost_at: Date | null;
   losses: number;
   delayed_since: Date | null;
+  window_warned_at: Date | null;
   city_escalation_minutes: number[];
 };
 
@@ -67,7 +68,7 @@ export type ReadDelivery = { facts: DeliveryFacts; auditHash: Uint8Array | null 
 const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id, status, status_changed_at,
   reason_code, ready_at, search_at, search_again_at, search_round, unassigned_ms, unassigned_since,
   escalation_level, driver_id, pinned, pay_cents, bonus_cents, assigned_at, picked_up_at, closed_at, audit_hash,
-  escalated_at, escalated_after_ms, broadcast_since, held_reason, lost_at, losses, delayed_since,
+  escalated_at, escalated_after_ms, broadcast_since, held_reason, lost_at, losses, delayed_since, window_warned_at,
   (SELECT escalation_minutes FROM cities WHERE cities.id = deliveries.city_id) AS city_escalation_minutes`;
 
 /** Reads a delivery and locks its row on request. @returns undefined if there is none */
@@ -107,6 +108,7 @@ function deliveryFacts(row: DeliveryRow): DeliveryFacts {
     lostAt: msOf(row.lost_at),
     losses: row.losses,
     delayedSince: msOf(row.delayed_since),
+    windowWarnedAt: msOf(row.window_warned_at),
     driverId: row.driver_id,
     pinned: row.pinned,
     payCents: row.pay_cents,

@@ -141,7 +141,7 @@ const CHANGES = `
       picked_up_at = new.picked_up_at, closed_at = new.closed_at, audit_hash = new.audit_hash,
         escalated_at = new.escalated_at, escalated_after_ms = new.escalated_after_ms,
       broadcast_since = new.broadcast_since, held_reason = new.held_reason, lost_at = new.lost_at,
-        losses = new.losses, delayed_since = new.delayed_since
+        losses = new.losses, delayed_since = new.delayed_since, window_warned_at = new.window_warned_at
     FROM ${recordset('deliveries', 'delivery')} AS new WHERE deliveries.id = new.id
   ), o AS (
     UPDATE offers SET state = new.state, ended_at = new.ended_at, end_reason = new.end_reason
@@ -215,6 +215,7 @@ function deliveryRow(delivery: DeliveryFacts, { deliveryHash }: ChainHeads): obj
     lost_at: iso(delivery.lostAt),
     losses: delivery.losses,
     delayed_since: iso(delivery.delayedSince),
+    window_warned_at: iso(delivery.windowWarnedAt),
   };
 }
 

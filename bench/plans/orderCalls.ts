@@ -1,16 +1,21 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { v7 as newId } from 'uuid';
 import { createOrderStore } from '../../adapters/postgres/orderStore';
+import { createWindowsSweep } from '../../activities/sweeps/windows';
 import { createOrders } from '../../services/orders';
-import { type Call, call, type Site } from './calls';
+import { createWindowRisks } from '../../services/windowRisks';
+import { type Call, call, callAfter, type Site } from './calls';
 import type { Draw } from './draw';
+import { posted } from './writes';
 import { latOf } from './writes';
 
 /** Merchants of the bench with few open deliveries are at this quota, so that theirs are counted again. */
 const QUOTA_OF_FEW = 100;
 
-/** An order of a merchant that comes near its quota of open deliveries. */
-export function orderCalls({ world: { db, settings, clock, notifyRelay } }: Site, draw: Draw): Call[] {
+/** An order of a merchant that comes near its quota of open deliveries; and windows that end soon. */
+export function orderCalls(site: Site, draw: Draw): Call[] {
+  const { world } = site;
+  const { db, map, settings, clock, notifyRelay } = world;
   const { searchLeadMs, orders, travel, timeScale } = settings;
   const { takeOrder } = createOrders({
     store: createOrderStore(db),
@@ -28,7 +33,26 @@ export function orderCalls({ world: { db, settings, clock, notifyRelay } }: Site
     contactPhone: null,
     notes: null,
   });
+  const sweepWindows = createWindowsSweep({
+    db,
+    map,
+    risks: createWindowRisks({ ...world, limits: settings, newId }),
+    clock,
+    travel,
+    timeScale,
+    warningMs: settings.windowWarningMs,
+    log: { warn: () => {} },
+    heartbeat: () => {},
+  });
   return [
+    callAfter(
+      'sweep of windows',
+      async () => {
+        const id = await posted(site, draw.city());
+        await db.delivery.update({ where: { id }, data: { windowTo: new Date(clock() + 60_000) } });
+      },
+      () => sweepWindows(),
+    ),
     call('an order near the quota', async () => {
       const cityId = draw.city();
       const lat = latOf(cityId);

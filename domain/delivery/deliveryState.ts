@@ -43,6 +43,8 @@ export type DeliveryFacts = {
   losses: number;
   /** When merchant or customer were first notified of the delay. */
   delayedSince: number | null;
+  /** When ops and merchant were told that it is not expected within its window. */
+  windowWarnedAt: number | null;
   driverId: string | null;
   pinned: boolean;
   payCents: number;

@@ -4,6 +4,7 @@
  */
 
 import { merchantRoom, trackingRoom } from '../notices/message';
+import { type DelayReason } from '../notices/realtimeEvents';
 import { cappedBonus } from '../orders/orderRules';
 import { type CaseResolution } from '../support/supportCase';
 import { type ChangeSet, iso } from './changes/changeSet';
@@ -62,16 +63,17 @@ function notifyOf(changes: ChangeSet, effect: EscalationEffect): void {
     case 'PAGE_SUPPORT_MANAGER':
       return notifyStaff(changes, 'pager', 'critical', unassignedTitle(changes));
     case 'NOTIFY_CUSTOMER':
-      return announceDelay(changes, trackingRoom(deliveryId));
+      return announceDelay(changes, trackingRoom(deliveryId), 'NO_DRIVER');
     case 'NOTIFY_MERCHANT':
-      return announceDelay(changes, merchantRoom(merchantId));
+      return announceDelay(changes, merchantRoom(merchantId), 'NO_DRIVER');
   }
 }
 
-function announceDelay(changes: ChangeSet, room: string): void {
+/** Tells merchant or customer that the delivery will be late. */
+export function announceDelay(changes: ChangeSet, room: string, why: DelayReason): void {
   const { deliveryId, sellerOrderId, delayedSince } = changes.delivery;
   changes.setDelivery({ delayedSince: delayedSince ?? changes.now });
-  const body = { deliveryId, sellerOrderId, at: iso(changes.now) };
+  const body = { deliveryId, sellerOrderId, why, at: iso(changes.now) };
   changes.emit({ rooms: [room], event: 'delivery_delayed', body });
 }
 

@@ -173,8 +173,23 @@ const deliveryChange = z
   })
   .meta({ id: 'DeliveryChange' });
 
+const DELAY_REASONS = ['NO_DRIVER', 'WINDOW_AT_RISK'] as const;
+export type DelayReason = (typeof DELAY_REASONS)[number];
+
 const deliveryDelayed = z
-  .strictObject({ deliveryId: z.uuid(), sellerOrderId: z.string(), at })
+  .strictObject({
+    deliveryId: z.uuid(),
+    sellerOrderId: z.string(),
+    why: z
+      .enum(DELAY_REASONS)
+      .optional()
+      .meta({
+        description:
+          'NO_DRIVER: the search for a driver is taking long. ' +
+          'WINDOW_AT_RISK: it is not expected within its window. Absent in events of release 2.1.0',
+      }),
+    at,
+  })
   .meta({ id: 'DeliveryDelayed' });
 
 // ---- the events ----
@@ -218,7 +233,7 @@ export const REALTIME_EVENTS = {
   },
   delivery_delayed: {
     to: ['merchant', 'tracking'],
-    summary: 'The search for a driver is taking long',
+    summary: 'The delivery will be late',
     body: deliveryDelayed,
   },
   offer_created: { to: ['ops'], summary: 'An offer was made to a driver', body: offerMade },

@@ -12,7 +12,7 @@ import type { LossReason } from '../driver/loss';
  * driver who was assigned by hand keeps the delivery until ops decide. DRIVER_AT_PICKUP_SILENT: so does a driver
  * who is silent at the shop, and may have the goods by now. CARRIER_…: the driver who has the
  * goods is silent, broke down, or gave up. GOODS_IN_HAND: a driver who lost the delivery says that they hold the
- * goods.
+ * goods. WINDOW_AT_RISK: it is not expected at the drop-off in its window.
  */
 export const CASE_REASONS = [
   'UNASSIGNED',
@@ -25,6 +25,7 @@ export const CASE_REASONS = [
   'CARRIER_BROKE_DOWN',
   'CARRIER_GAVE_UP',
   'GOODS_IN_HAND',
+  'WINDOW_AT_RISK',
 ] as const;
 export type CaseReason = (typeof CASE_REASONS)[number];
 
@@ -96,7 +97,24 @@ export function isAboutCarrier(reason: CaseReason): boolean {
     case 'REASSIGNMENT_OFF':
     case 'PINNED_DRIVER_LOST':
     case 'GOODS_IN_HAND':
+    case 'WINDOW_AT_RISK':
       return false;
+  }
+}
+
+/** Whether what ended this way settles a case. Another driver does not save the window of a delivery. */
+export function settles(resolution: CaseResolution, reason: CaseReason): boolean {
+  switch (resolution) {
+    case 'CLOSED':
+    case 'STEP_TAKEN':
+    case 'BY_OPS':
+      return true;
+    case 'ASSIGNED':
+    case 'SEARCH_RESUMED':
+    case 'HANDED_OVER':
+    case 'RELEASED':
+    case 'HEARD_AGAIN':
+      return reason !== 'WINDOW_AT_RISK';
   }
 }
 
@@ -128,6 +146,7 @@ export function isKnownToOps(
     case 'REASSIGNMENT_OFF':
     case 'PINNED_DRIVER_LOST':
     case 'GOODS_IN_HAND':
+    case 'WINDOW_AT_RISK':
       return false;
   }
 }

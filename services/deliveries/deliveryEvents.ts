@@ -149,7 +149,7 @@ function contextOf(
 /**
  * Flags are read at each event, so that a switch applies from the next event (docs/behaviour.md#features).
  */
-function featuresOf(
+export function featuresOf(
   { features }: Pick<RowDeps, 'features'>,
   { delivery: { cityId, deliveryId } }: DeliveryState,
 ): DispatchFeatures {

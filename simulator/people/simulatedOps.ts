@@ -59,6 +59,8 @@ export function decideCase(view: SupportView): SupportAct {
     case 'CARRIER_BROKE_DOWN':
     case 'CARRIER_GAVE_UP':
       return saveGoods(view);
+    case 'WINDOW_AT_RISK':
+      return { kind: 'wait' };
   }
 }
 

@@ -238,6 +238,7 @@ function newDelivery(deliveryId: DeliveryId, searchAt: number): DeliveryFacts {
     lostAt: null,
     losses: 0,
     delayedSince: null,
+    windowWarnedAt: null,
   };
 }
 

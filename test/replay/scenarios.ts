@@ -507,6 +507,12 @@ export const SCENARIOS: readonly Scenario[] = [
     play: (stage) => stage.sweep(WORKFLOWS.lostDriversSweep),
   },
   {
+    workflow: WORKFLOWS.windowsSweep,
+    name: 'completed',
+    drivers: [V2],
+    play: (stage) => stage.sweep(WORKFLOWS.windowsSweep),
+  },
+  {
     workflow: WORKFLOWS.openRowsSweep,
     name: 'completed',
     drivers: [],

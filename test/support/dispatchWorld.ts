@@ -66,7 +66,13 @@ export type NewDriver = {
   capacity?: number;
   cityId?: string;
 };
-export type NewDelivery = { sellerOrderId?: string; searchAt?: Date; payCents?: number; cityId?: string };
+export type NewDelivery = {
+  sellerOrderId?: string;
+  searchAt?: Date;
+  payCents?: number;
+  cityId?: string;
+  windowTo?: Date | null;
+};
 
 export async function createDispatchWorld(): Promise<DispatchWorld> {
   const database = await freshDatabase({ poolSize: 10 });
@@ -178,7 +184,13 @@ async function addDriver(
 
 async function addDelivery(
   { db }: FreshDatabase,
-  { sellerOrderId = newId(), searchAt = new Date(), payCents = 700, cityId = CITY }: NewDelivery,
+  {
+    sellerOrderId = newId(),
+    searchAt = new Date(),
+    payCents = 700,
+    cityId = CITY,
+    windowTo = null,
+  }: NewDelivery,
 ): Promise<{ deliveryId: string; sellerOrderId: string }> {
   const deliveryId = newId();
   const stop = (kind: 'PICKUP' | 'DROPOFF', { lat, lng }: Point) => ({
@@ -198,6 +210,7 @@ async function addDelivery(
       statusChangedAt: new Date(),
       parcelSize: 'SMALL',
       readyAt: searchAt,
+      windowTo,
       currency: 'EUR',
       feeCents: 500,
       payCents,

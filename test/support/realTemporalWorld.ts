@@ -22,6 +22,8 @@ import { createPresence } from '../../activities/sweeps/presence';
 import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
 import { createEscalationCheck } from '../../activities/sweeps/escalationCheck';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
+import { createWindowsSweep } from '../../activities/sweeps/windows';
+import { createWindowRisks } from '../../services/windowRisks';
 import type { ZoneHealthReport } from '../../services/zones/zoneHealth';
 import type { DispatchLimits } from '../../domain/delivery/decisionContext';
 import { LOSS_LIMITS } from '../../domain/driver/loss';
@@ -185,6 +187,17 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     log: { warn: () => {} },
     notifyRelay,
   });
+  const sweepWindows = createWindowsSweep({
+    db,
+    map,
+    risks: createWindowRisks(world.deps),
+    clock,
+    travel,
+    timeScale,
+    warningMs: 300_000,
+    log: { warn: () => {} },
+    heartbeat: () => {},
+  });
   const sweepZoneHealth = (): Promise<ZoneHealthReport> => zoneHealth.compute(null);
   const verifyAudit = createAuditCheck({
     chains: createAuditChains(db),
@@ -203,6 +216,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     sweepZoneHealth,
     checkEscalation,
     sweepLostDrivers,
+    sweepWindows,
   };
   return { activities, handle, shown: { dispatcher, availability, emits, sweepClock, outage } };
 }

@@ -14,6 +14,7 @@ import {
   type CaseResolution,
   isAboutCarrier,
   risenCase,
+  settles,
 } from '../../support/supportCase';
 import { type ChangeSet } from './changeSet';
 
@@ -28,7 +29,12 @@ export function openCase(changes: ChangeSet, reason: CaseReason, driverId: strin
   const next = caseFor(changes, { level, reason, driverId });
   if (next === null) return;
   putCase(changes, next, next.caseId === open?.caseId ? 'case_risen' : 'case_opened', open?.state ?? null);
-  notifyStaff(changes, 'support', 'error', caseTitle(reason, level));
+  tellSupport(changes, reason);
+}
+
+/** Tells support’s chat why the delivery needs ops. */
+export function tellSupport(changes: ChangeSet, reason: CaseReason): void {
+  notifyStaff(changes, 'support', 'error', caseTitle(reason, changes.delivery.escalationLevel));
 }
 
 type Urgency = Pick<CaseFacts, 'level' | 'reason' | 'driverId'>;
@@ -61,19 +67,27 @@ function newCase(changes: ChangeSet, { level, reason, driverId }: Urgency): Case
   };
 }
 
-/** Resolves the open case, if there is one. */
+/** Resolves the open case, if there is one that such an event settles. */
 export function resolveCase(changes: ChangeSet, resolution: CaseResolution): void {
   const open = changes.supportCase;
-  if (open === null || open.state === 'RESOLVED') return;
+  if (open === null || open.state === 'RESOLVED' || !settles(resolution, open.reason)) return;
   const resolved = resolvedCase(open, resolution, changes.actor, changes.now);
   putCase(changes, resolved, 'case_resolved', open.state);
   changes.send(...pagerResolution(resolved, changes.delivery, changes.now));
 }
 
-/** Resolves a case about the carrier: the carrier's next step settles it. */
+/**
+ * Resolves a case about the carrier: the carrier's next step settles it. A case about the window is settled where
+ * the way to the drop-off ends.
+ */
 export function resolveCarrierCase(changes: ChangeSet): void {
-  const { supportCase } = changes;
-  if (supportCase && isAboutCarrier(supportCase.reason)) resolveCase(changes, 'STEP_TAKEN');
+  const { supportCase, delivery } = changes;
+  if (!supportCase) return;
+  const isSettled =
+    supportCase.reason === 'WINDOW_AT_RISK'
+      ? delivery.status === 'AT_DROPOFF' || delivery.status === 'RETURNING'
+      : isAboutCarrier(supportCase.reason);
+  if (isSettled) resolveCase(changes, 'STEP_TAKEN');
 }
 
 function putCase(
@@ -120,5 +134,7 @@ function caseTitle(reason: CaseReason, level: number): string {
       return 'Support queue: the driver who has the goods gave up the delivery';
     case 'GOODS_IN_HAND':
       return 'Support queue: a driver who lost the delivery says that they hold the goods';
+    case 'WINDOW_AT_RISK':
+      return 'Support queue: the delivery is not expected within its window';
   }
 }

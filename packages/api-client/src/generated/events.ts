@@ -229,6 +229,11 @@ export interface components {
             deliveryId: string;
             sellerOrderId: string;
             /**
+             * @description NO_DRIVER: the search for a driver is taking long. WINDOW_AT_RISK: it is not expected within its window. Absent in events of release 2.1.0
+             * @enum {string}
+             */
+            why?: "NO_DRIVER" | "WINDOW_AT_RISK";
+            /**
              * Format: date-time
              * @description When it happened
              */
@@ -255,7 +260,7 @@ export interface components {
             /** @enum {string} */
             state: "OPEN" | "ACKNOWLEDGED" | "RESOLVED";
             /** @enum {string} */
-            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP" | "GOODS_IN_HAND";
+            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP" | "GOODS_IN_HAND" | "WINDOW_AT_RISK";
             /** Format: uuid */
             driverId: string | null;
             /** @enum {string|null} */

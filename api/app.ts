@@ -6,7 +6,7 @@ import { cors } from './http/cors';
 import { demoSignInRouter } from './http/demoSignIn';
 import { docsRouter } from './http/docsPage';
 import type { Endpoint } from './http/endpoint';
-import { healthRouter } from './http/health';
+import { healthRouter, probesRouter } from './http/health';
 import { openApiDocument } from './http/openapi';
 import { Problem } from './http/problems';
 import { createRateLimits } from './http/rateLimits';
@@ -57,6 +57,20 @@ export function apiEndpoints(deps: ApiDeps): Endpoint[] {
 export function createApp(deps: ApiDeps): Express {
   const endpoints = apiEndpoints(deps);
   const rateLimits = createRateLimits(deps.redis, deps.settings.rateLimits, deps.log, deps.keyPrefix);
+  const details = deps.settings.api.admin === null ? detailRouters(deps, endpoints) : [probesRouter(deps)];
+  return appOf(deps, (app) => {
+    app.use(CODEC_PATH, codecCors(deps.payloads.uiOrigin));
+    app.use(cors(deps.settings.corsOrigins));
+    app.use(endpointRouter({ ...deps, rateLimits }, endpoints), ...details);
+  });
+}
+
+/** What an admin port serves: metrics, the details of readiness, and the docs. */
+export function createAdminApp(deps: ApiDeps): Express {
+  return appOf(deps, (app) => app.use(...detailRouters(deps, apiEndpoints(deps))));
+}
+
+function appOf(deps: ApiDeps, addRoutes: (app: Express) => void): Express {
   const app = express();
   app.disable('etag').set('query parser', 'simple').set('trust proxy', deps.settings.api.trustedProxies);
   app.use(
@@ -69,18 +83,16 @@ export function createApp(deps: ApiDeps): Express {
       },
     }),
   );
-  app.use(CODEC_PATH, codecCors(deps.payloads.uiOrigin));
-  app.use(cors(deps.settings.corsOrigins));
-  app.use(
-    endpointRouter({ ...deps, rateLimits }, endpoints),
-    healthRouter(deps),
-    docsRouter(openApiDocument(endpoints), asyncApiDocument(), demoSignIn(deps)),
-  );
+  addRoutes(app);
   app.use(measure('none'), () => {
     throw new Problem('NO_SUCH_ROUTE', 'no route has this path');
   });
   app.use(problemHandler(deps));
   return app;
+}
+
+function detailRouters(deps: ApiDeps, endpoints: readonly Endpoint[]): Router[] {
+  return [healthRouter(deps), docsRouter(openApiDocument(endpoints), asyncApiDocument(), demoSignIn(deps))];
 }
 
 function demoSignIn({ db, log, signDemoToken }: ApiDeps): Router | null {

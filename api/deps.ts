@@ -3,7 +3,8 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Services } from '../services/compose';
 import type { FeatureService } from '../services/features/featureService';
-import type { Clock, DependencyChecks, DriverStates, NewId, Read, RoomStates } from '../services/ports';
+import type { Clock, DriverStates, NewId, Read, RoomStates } from '../services/ports';
+import type { ReadinessReport } from '../services/readiness';
 import type { PrismaClient } from '../prisma/client/client';
 import type { ApiSettings } from '../settings';
 import type { CommandSender } from './commands/commandSender';
@@ -69,7 +70,7 @@ export type TemporalPayloads = {
 
 /** Whether this process accepts requests. */
 export interface Readiness {
-  checks: DependencyChecks;
+  report: () => Promise<ReadinessReport>;
   /** True once the process got a stop signal. */
   isStopping: () => boolean;
 }

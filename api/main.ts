@@ -16,12 +16,14 @@ import { createPayloadReader, dataConverterOf } from '../adapters/temporal/paylo
 import { composeRelayedServices, startFeatures } from '../services/compose';
 import { createFeatureService } from '../services/features/featureService';
 import type { DriverMap } from '../services/ports';
+import { createReadiness } from '../services/readiness';
 import { readApiSettings, startFailure } from '../settings';
 import { readTemporalSettings } from '../settings/temporal';
 import { createCommandSender } from './commands/commandSender';
-import { createApp } from './app';
+import { createAdminApp, createApp } from './app';
+import type { ApiDeps } from './deps';
 import { attachGateway } from './realtime/gateway';
-import { stopServing } from './http/shutdown';
+import { keepAlive, stopServing } from './http/shutdown';
 import { connectTemporal, createWorkflowUpdates } from './commands/workflowUpdates';
 import { createLocalSigner } from './auth/localTokens';
 import { createTokenReader } from './auth/tokens';
@@ -32,6 +34,8 @@ const REPORT_INGEST_UP_EVERY_MS = 5_000;
 const TEMPORAL_CHECK_MS = 1_500;
 
 async function main(): Promise<void> {
+  const progress = { isServing: false, isStopping: false };
+  const stopped = stopSignal(progress);
   const settings = readApiSettings(process.env);
   const temporal = readTemporalSettings(process.env);
   const { log, always } = createProcessLog({ level: settings.log.level, name: 'api' });
@@ -76,58 +80,65 @@ async function main(): Promise<void> {
   const tracking = settings.tracking === null ? null : createTrackingTokens(settings.tracking);
   const readToken = withTracking(createTokenReader(settings.auth, log), tracking);
 
-  const progress = { isStopping: false };
-  const server = createServer(
-    createApp({
-      ...services,
-      settings,
-      log,
-      clock,
-      newId,
+  const dependencies = {
+    ...commonChecks({ db, redis, clock }),
+    temporal: () =>
+      connection.withDeadline(Date.now() + TEMPORAL_CHECK_MS, () =>
+        connection.workflowService.getSystemInfo({}),
+      ),
+  };
+  const deps: ApiDeps = {
+    ...services,
+    settings,
+    log,
+    clock,
+    newId,
+    db,
+    read: poolReader(postgres),
+    redis,
+    readToken,
+    tracking,
+    signDemoToken: settings.demoSignIn ? createLocalSigner(settings.auth) : null,
+    features: createFeatureService({
       db,
-      read: poolReader(postgres),
-      redis,
-      readToken,
-      tracking,
-      signDemoToken: settings.demoSignIn ? createLocalSigner(settings.auth) : null,
-      features: createFeatureService({
-        db,
-        registry: features,
-        changeChannel,
-        client: createFeatureClient(features),
-        clock,
-        log,
-        notifyRelay,
-      }),
-      commands: createCommandSender({
-        updates: createWorkflowUpdates(client),
-        timeoutMs: settings.api.answerTimeoutMs,
-        log,
-        startDelivery: (deliveryId, correlationId) => dispatcher.startDelivery(deliveryId, correlationId),
-        answerFromRow: (deliveryId, event) =>
-          answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event),
-      }),
-      payloads: {
-        read: createPayloadReader(settings.payloads),
-        uiOrigin: settings.temporalUiOrigin,
-        isEncrypting: settings.payloads.encryptWith !== null,
-      },
-      push: {
-        publicKey: settings.notices.webPush?.publicKey ?? null,
-        allowLocal: settings.notices.allowLocalPush,
-      },
-      readiness: {
-        isStopping: () => progress.isStopping,
-        checks: {
-          ...commonChecks({ db, redis, clock }),
-          temporal: () =>
-            connection.withDeadline(Date.now() + TEMPORAL_CHECK_MS, () =>
-              connection.workflowService.getSystemInfo({}),
-            ),
-        },
-      },
+      registry: features,
+      changeChannel,
+      client: createFeatureClient(features),
+      clock,
+      log,
+      notifyRelay,
     }),
-  );
+    commands: createCommandSender({
+      updates: createWorkflowUpdates(client),
+      timeoutMs: settings.api.answerTimeoutMs,
+      log,
+      startDelivery: (deliveryId, correlationId) => dispatcher.startDelivery(deliveryId, correlationId),
+      answerFromRow: (deliveryId, event) =>
+        answerFromRow({ store, limits: settings, features, clock, newId }, deliveryId, event),
+    }),
+    payloads: {
+      read: createPayloadReader(settings.payloads),
+      uiOrigin: settings.temporalUiOrigin,
+      isEncrypting: settings.payloads.encryptWith !== null,
+    },
+    push: {
+      publicKey: settings.notices.webPush?.publicKey ?? null,
+      allowLocal: settings.notices.allowLocalPush,
+    },
+    readiness: {
+      isStopping: () => progress.isStopping,
+      report: createReadiness({
+        needed: { postgres: dependencies.postgres, clock: dependencies.clock },
+        // Orders are taken without Redis and without Temporal: the outbox starts their workflows later.
+        useful: { redis: dependencies.redis, temporal: dependencies.temporal },
+        onDown: (name, err) => log.warn({ err }, `${name} is down`),
+      }),
+    },
+  };
+  const { admin } = settings.api;
+  const server = createServer(createApp(deps));
+  const adminServer = admin && createServer(createAdminApp(deps));
+  keepAlive(server, settings.api.keepAliveMs);
   const gateway = attachGateway(server, {
     redis,
     readToken,
@@ -141,13 +152,18 @@ async function main(): Promise<void> {
   });
   const reporting = keepReportingIngestUp(map, log);
   relay.start();
-  await listen(server, settings.api);
-  log.info({ address: server.address() }, 'listening');
+  await listen(server, settings.api, 'API_PORT');
+  if (admin && adminServer) await listen(adminServer, admin, 'API_ADMIN_PORT');
+  progress.isServing = true;
+  log.info({ address: server.address(), adminAddress: adminServer?.address() }, 'listening');
 
-  const signal = await stopSignal();
+  const signal = await stopped;
   progress.isStopping = true;
-  log.info({ signal }, 'stopping: no new requests are accepted');
-  await stopServing(server, { graceMs: settings.api.shutdownGraceMs, closeSockets: () => gateway.close() });
+  const { shutdownDrainMs: drainMs, shutdownGraceMs: graceMs } = settings.api;
+  log.info({ signal, drainMs }, 'stopping: not ready any more');
+  await stopServing(server, { drainMs, graceMs, closeSockets: (withinMs) => gateway.close({ withinMs }) });
+  adminServer?.close();
+  adminServer?.closeAllConnections();
   clearInterval(reporting);
   await Promise.all([relay.stop(), features.stop()]);
   await Promise.allSettled([db.$disconnect(), redis.quit(), connection.close()]);
@@ -176,13 +192,17 @@ function keepReportingIngestUp(map: DriverMap, log: Logger): NodeJS.Timeout {
   return setInterval(report, REPORT_INGEST_UP_EVERY_MS);
 }
 
-function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+function listen(
+  server: Server,
+  { host, port }: { host: string; port: number },
+  variable: string,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
         error.code === 'EADDRINUSE'
           ? new Error(
-              `port ${port} of ${host} is in use: set API_PORT to another port, or stop the process that listens on it`,
+              `port ${port} of ${host} is in use: set ${variable} to another, or stop the process that has it`,
             )
           : error,
       );
@@ -191,9 +211,14 @@ function listen(server: Server, { host, port }: { host: string; port: number }):
   });
 }
 
-function stopSignal(): Promise<NodeJS.Signals> {
+/**
+ * Waited for from the start, since the first process of a container ignores signals that it does not wait for.
+ * Before the process serves there is nothing to finish: it ends.
+ */
+function stopSignal(progress: { isServing: boolean }): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.once(signal, () => (progress.isServing ? resolve(signal) : process.exit(0)));
   });
 }
 

@@ -30,7 +30,13 @@ export function serviceContradictions(env: Environment): string[] {
 
 /** Exactly one source of token keys is set, and demo tokens are issued on this machine only. */
 export function apiContradictions(env: Environment): string[] {
-  return [...tokenSources(env), ...exposedDemo(env), ...sharedTrackingKey(env)];
+  return [...tokenSources(env), ...exposedDemo(env), ...sharedTrackingKey(env), ...onePortTwice(env)];
+}
+
+function onePortTwice(env: Environment): string[] {
+  const [port, adminPort] = [valueOf(env, API.port), valueOf(env, API.adminPort)];
+  if (port !== adminPort || port === 0 || port === undefined) return [];
+  return [`${API.adminPort.name} is ${port}, as is ${API.port.name}; allowed: another port`];
 }
 
 function tokenSources(env: Environment): string[] {
@@ -45,12 +51,15 @@ function tokenSources(env: Environment): string[] {
 const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
 
 function exposedDemo(env: Environment): string[] {
-  const { demoSignIn, jwksUrl, host, trustedProxies } = API;
+  const { demoSignIn, jwksUrl, host, adminHost, trustedProxies } = API;
   if (valueOf(env, demoSignIn) !== 'true') return [];
-  const [address, proxies] = [valueOf(env, host) ?? '', valueOf(env, trustedProxies) ?? 0];
+  const proxies = valueOf(env, trustedProxies) ?? 0;
   const because = [
     ...(env[jwksUrl.name] === undefined ? [] : [`${jwksUrl.name} is set`]),
-    ...(LOOPBACK.includes(address) ? [] : [`${host.name} is ${JSON.stringify(address)}`]),
+    ...[host, adminHost].flatMap((variable) => {
+      const address = valueOf(env, variable) ?? '';
+      return LOOPBACK.includes(address) ? [] : [`${variable.name} is ${JSON.stringify(address)}`];
+    }),
     ...(proxies === 0 ? [] : [`${trustedProxies.name} is ${proxies}`]),
   ];
   return because.map((reason) => `${demoSignIn.name} is true and ${reason}; allowed: only one of them`);

@@ -57,6 +57,7 @@ export type Settings = {
 export type WorkerSettings = {
   healthHost: string;
   healthPort: number;
+  shutdownGraceMs: number;
   maxCachedWorkflows: number;
   workflowTaskSlots: number;
   localActivitySlots: number;
@@ -72,6 +73,10 @@ export type ApiSettings = Settings & {
     host: string;
     port: number;
     trustedProxies: number;
+    /** Null: metrics, details of readiness and docs are on `port`. */
+    admin: { host: string; port: number } | null;
+    keepAliveMs: number;
+    shutdownDrainMs: number;
     shutdownGraceMs: number;
     answerTimeoutMs: number;
   };
@@ -370,6 +375,7 @@ function workerPart(read: Read): WorkerSettings {
   return {
     healthHost: read(SERVICE.workerHealthHost),
     healthPort: read(SERVICE.workerHealthPort),
+    shutdownGraceMs: read(SERVICE.workerGraceSeconds) * 1_000,
     maxCachedWorkflows: read(SERVICE.workerMaxCachedWorkflows),
     workflowTaskSlots: read(SERVICE.workerWorkflowTaskSlots),
     localActivitySlots: read(SERVICE.workerLocalActivitySlots),
@@ -386,6 +392,9 @@ function apiPart(read: Read): Omit<ApiSettings, keyof Settings> {
       host: read(API.host),
       port: read(API.port),
       trustedProxies: read(API.trustedProxies),
+      admin: adminPart(read),
+      keepAliveMs: read(API.keepAliveSeconds) * 1_000,
+      shutdownDrainMs: read(API.drainSeconds) * 1_000,
       shutdownGraceMs: read(API.shutdownGraceSeconds) * 1_000,
       answerTimeoutMs: read(API.answerTimeoutMs),
     },
@@ -427,6 +436,11 @@ function trackingPart(read: Read): TrackingSettings | null {
         previousKey: read(API.trackingPreviousKey),
         validMs: read(API.trackingHours) * 3_600_000,
       };
+}
+
+function adminPart(read: Read): ApiSettings['api']['admin'] {
+  const [host, port] = [read(API.adminHost), read(API.adminPort)];
+  return port === null ? null : { host, port };
 }
 
 function keysPart(read: Read): AuthSettings['keys'] {

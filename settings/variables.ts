@@ -2,6 +2,7 @@ import { CLAIM_VARIABLES, PRODUCTION_VARIABLES } from './accessVariables';
 import { defaultRolloutPercent, type FeatureName } from '../domain/features/rollout';
 import { CODEC_VARIABLES, PRIVACY_VARIABLES } from './privacyVariables';
 import { OUTSIDE_VARIABLES } from './outsideVariables';
+import { SERVING_VARIABLES, WORKER_STOP_VARIABLES } from './servingVariables';
 import {
   choice,
   decimal,
@@ -390,6 +391,7 @@ export const SERVICE_VARIABLES = {
     PORT,
     'the port of the worker’s health endpoint; 0 = any free one',
   ),
+  ...WORKER_STOP_VARIABLES,
   workerMaxCachedWorkflows: whole(
     'WORKER_MAX_CACHED_WORKFLOWS',
     1_000,
@@ -436,6 +438,7 @@ export const SERVICE_VARIABLES = {
 export const API_VARIABLES = {
   host: word('API_HOST', '127.0.0.1', 'the address the API listens on'),
   port: whole('API_PORT', 3_001, PORT, 'the port the API listens on; 0 = any free one'),
+  ...SERVING_VARIABLES,
   trustedProxies: whole(
     'TRUSTED_PROXIES',
     0,

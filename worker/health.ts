@@ -1,20 +1,18 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import pTimeout from 'p-timeout';
 import type { Logger } from 'pino';
 import { register } from 'prom-client';
 import type { FeatureSetting } from '../domain/features/rollout';
-import type { DependencyChecks } from '../services/ports';
+import type { ReadinessReport } from '../services/readiness';
 
 export type HealthDeps = {
   host: string;
   port: number;
   log: Logger;
-  checks: DependencyChecks;
+  readiness: () => Promise<ReadinessReport>;
+  isStopping: () => boolean;
   /** The feature settings in this process. */
   features: () => readonly FeatureSetting[];
 };
-
-const CHECK_TIMEOUT_MS = 2_000;
 
 /** Serves `/health` (the process is alive), `/health/ready` (it can work) and `/metrics`. */
 export async function startHealthServer({
@@ -52,7 +50,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 async function answer(
   url: string,
   response: ServerResponse,
-  { checks, features }: Pick<HealthDeps, 'checks' | 'features'>,
+  { readiness, isStopping, features }: Pick<HealthDeps, 'readiness' | 'isStopping' | 'features'>,
 ): Promise<void> {
   if (url === '/health') return json(response, 200, { status: 'ok' });
   if (url === '/metrics') {
@@ -60,27 +58,18 @@ async function answer(
     return;
   }
   if (url !== '/health/ready') return json(response, 404, { status: 'not found' });
-  const states = await Promise.all(
-    Object.entries(checks).map(async ([name, check]) => [name, await stateOf(check)] as const),
-  );
-  const isReady = states.every(([, state]) => state === 'ok');
+  const { status, dependencies } = await readiness();
+  const isReady = status === 'ready' && !isStopping();
   const shown = features().map(
     ({ feature, state, rolloutPercent, cities }) => [feature, { state, rolloutPercent, cities }] as const,
   );
   json(response, isReady ? 200 : 503, {
-    status: isReady ? 'ok' : 'not ready',
-    dependencies: Object.fromEntries(states),
+    status: isReady ? 'ok' : isStopping() ? 'stopping' : 'not ready',
+    dependencies: Object.fromEntries(
+      Object.entries(dependencies).map(([name, { why }]) => [name, why ?? 'ok']),
+    ),
     features: Object.fromEntries(shown),
   });
-}
-
-async function stateOf(check: DependencyChecks[string]): Promise<string> {
-  try {
-    await pTimeout(check(), { milliseconds: CHECK_TIMEOUT_MS, message: 'no answer in time' });
-    return 'ok';
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }
 
 function json(response: ServerResponse, status: number, body: object): void {

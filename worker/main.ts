@@ -2,7 +2,7 @@
  * The worker process: runs workflows and activities, relays the outbox, archives positions. Composition only.
  */
 import { Client } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { GracefulShutdownPeriodExpiredError, NativeConnection, Worker } from '@temporalio/worker';
 import Redis from 'ioredis';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
@@ -21,6 +21,7 @@ import { FOLLOWING_PRIMARY } from '../adapters/redis/primary';
 import { dataConverterOf } from '../adapters/temporal/payloadCodec';
 import { PositionArchive } from '../adapters/redis/positionArchive';
 import { composeRelayedServices, startFeatures } from '../services/compose';
+import { createReadiness } from '../services/readiness';
 import { readSettings, startFailure } from '../settings';
 import { readTemporalSettings } from '../settings/temporal';
 import { ATTEMPT_MS, TASK_QUEUE } from '../workflows/contract';
@@ -40,6 +41,9 @@ import { observeZones } from './zoneMetrics';
 const SILENT_SOCKET_MS = 5_000;
 /** Zones are computed every minute; older figures than these are not exposed as current. */
 const ZONES_SHOWN_MS = 180_000;
+
+/** An activity that ignores its cancellation for this long after the grace is left to another worker. */
+const FORCED_AFTER_GRACE_MS = 5_000;
 
 /** How often the lost-driver sweep runs. */
 const LOST_DRIVERS_MS = 15_000;
@@ -77,20 +81,25 @@ async function main(): Promise<void> {
     featureLog: always,
   });
   const temporalClock = createTemporalClock(clock, () => performance.now());
-  const running: { worker?: Worker } = {};
+  const running: Running = { isStopping: false };
+  stopOnSignal(running);
   const health = await startHealthServer({
     host: settings.worker.healthHost,
     port: settings.worker.healthPort,
     log,
     features: () => features.effective(),
-    checks: {
-      ...commonChecks({ db, redis, clock }),
-      temporal: async () => {
-        if (running.worker?.getState() !== 'RUNNING')
-          throw new Error(`the worker is ${running.worker?.getState() ?? 'waiting for it'}`);
+    isStopping: () => running.isStopping,
+    readiness: createReadiness({
+      needed: {
+        ...commonChecks({ db, redis, clock }),
+        temporal: async () => {
+          if (running.worker?.getState() !== 'RUNNING')
+            throw new Error(`the worker is ${running.worker?.getState() ?? 'waiting for it'}`);
+        },
+        temporalClock: () => requireTemporalTime(temporalClock),
       },
-      temporalClock: () => requireTemporalTime(temporalClock),
-    },
+      onDown: (name, err) => log.warn({ err }, `${name} is down`),
+    }),
   });
   const connection = await whenTemporalAnswers(
     () => NativeConnection.connect(temporal.connectionOptions),
@@ -176,7 +185,8 @@ async function main(): Promise<void> {
         settings.worker.activitySlots,
       ),
       stickyQueueScheduleToStartTimeout: '2s', // clients of a killed worker wait this long
-      shutdownGraceTime: '10s',
+      shutdownGraceTime: settings.worker.shutdownGraceMs,
+      shutdownForceTime: settings.worker.shutdownGraceMs + FORCED_AFTER_GRACE_MS,
     });
   const worker = (running.worker = await whenTemporalAnswers(create, log));
 
@@ -204,21 +214,37 @@ async function main(): Promise<void> {
   await whenTemporalAnswers(() => ensureSchedules(client, sweepTimes), log);
   relay.start();
   archive.start();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopOnce(worker));
 
-  await worker.run(); // ends after a signal to stop, when no task is in progress
+  await worker.run().catch((error: unknown) => {
+    if (!(error instanceof GracefulShutdownPeriodExpiredError)) throw error;
+    log.warn({ err: error }, 'stopping: a task is still in progress; another worker will take it over');
+  });
   log.info('stopping: no task is in progress');
   await Promise.all([archive.stop(), relay.stop(), features.stop(), health.close()]);
-  await Promise.all([db.$disconnect(), redis.quit(), connection.close()]);
+  await Promise.allSettled([db.$disconnect(), redis.quit(), connection.close()]);
   log.info('stopped');
 }
 
-function stopOnce(worker: Worker): void {
-  if (worker.getState() === 'RUNNING') worker.shutdown();
+type Running = { worker?: Worker; isStopping: boolean };
+
+/**
+ * Waits for signals from the start: the first process of a container ignores those that it does not wait for.
+ * A worker that does not run yet has nothing to finish, and ends.
+ */
+function stopOnSignal(running: Running): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      running.isStopping = true;
+      if (running.worker?.getState() === 'RUNNING') running.worker.shutdown();
+      else process.exit(0);
+    });
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(`${startFailure(error)}\n`);
-  process.exitCode = 1;
-  setTimeout(() => process.exit(1), 1_000).unref(); // open pools must not keep a failed start alive
-});
+main().then(
+  () => process.exit(0), // a task that was left, or a handle of a library, must not keep the process alive
+  (error: unknown) => {
+    process.stderr.write(`${startFailure(error)}\n`);
+    process.exitCode = 1;
+    setTimeout(() => process.exit(1), 1_000).unref(); // open pools must not keep a failed start alive
+  },
+);

@@ -1,42 +1,37 @@
-import { performance } from 'node:perf_hooks';
 import { type Response, Router } from 'express';
-import pTimeout from 'p-timeout';
 import { register } from 'prom-client';
-import type { DependencyChecks } from '../../services/ports';
 import type { ApiDeps } from '../deps';
 
-/** A dependency that does not answer within this time counts as down. */
-const CHECK_TIMEOUT_MS = 2_000;
-
-type DependencyState = { state: 'up' | 'down'; ms: number };
+type HealthDeps = Pick<ApiDeps, 'readiness' | 'features'>;
 
 /**
- * `/health` is the liveness probe. `/health/ready` is the readiness probe, with the state of each dependency and
- * feature. `/metrics` is for Prometheus.
+ * The probes alone, for the port that callers reach where an admin port has the details: `/health` is the
+ * liveness probe, `/health/ready` the readiness probe.
  */
-export function healthRouter({
-  readiness,
-  features,
-  log,
-}: Pick<ApiDeps, 'readiness' | 'features' | 'log'>): Router {
-  const router = Router();
-  router.get('/health', (_request, response: Response) => void response.json({ status: 'live' }));
+export function probesRouter({ readiness }: Pick<HealthDeps, 'readiness'>): Router {
+  const router = livenessRouter();
   router.get('/health/ready', async (_request, response: Response) => {
-    const entries = await Promise.all(
-      Object.entries(readiness.checks).map(
-        async ([name, check]) =>
-          [name, await stateOf(check, (error) => log.warn({ err: error }, `${name} is down`))] as const,
-      ),
-    );
-    const isReady = !readiness.isStopping() && entries.every(([, { state }]) => state === 'up');
+    const { code, status } = await answerOf(readiness);
+    response.status(code).json({ status });
+  });
+  return router;
+}
+
+/** The probes, with the state of each dependency and feature, and `/metrics` for Prometheus. */
+export function healthRouter({ readiness, features }: HealthDeps): Router {
+  const router = livenessRouter();
+  router.get('/health/ready', async (_request, response: Response) => {
+    const { code, status, dependencies } = await answerOf(readiness);
     const shown = features
       .effective()
       .map(
         ({ feature, state, rolloutPercent, cities }) => [feature, { state, rolloutPercent, cities }] as const,
       );
-    response.status(isReady ? 200 : 503).json({
-      status: readiness.isStopping() ? 'stopping' : isReady ? 'ready' : 'not ready',
-      dependencies: Object.fromEntries(entries),
+    response.status(code).json({
+      status,
+      dependencies: Object.fromEntries(
+        Object.entries(dependencies).map(([name, { state, ms }]) => [name, { state, ms }]),
+      ),
       features: Object.fromEntries(shown),
     });
   });
@@ -48,16 +43,14 @@ export function healthRouter({
   return router;
 }
 
-async function stateOf(
-  check: DependencyChecks[string],
-  onDown: (error: unknown) => void,
-): Promise<DependencyState> {
-  const begun = performance.now();
-  try {
-    await pTimeout(check(), { milliseconds: CHECK_TIMEOUT_MS, message: 'no answer in time' });
-    return { state: 'up', ms: Math.round(performance.now() - begun) };
-  } catch (error) {
-    onDown(error);
-    return { state: 'down', ms: Math.round(performance.now() - begun) };
-  }
+function livenessRouter(): Router {
+  const router = Router();
+  router.get('/health', (_request, response: Response) => void response.json({ status: 'live' }));
+  return router;
+}
+
+async function answerOf({ report, isStopping }: HealthDeps['readiness']) {
+  const { status, dependencies } = await report();
+  if (isStopping()) return { code: 503, status: 'stopping', dependencies };
+  return { code: status === 'not ready' ? 503 : 200, status, dependencies };
 }

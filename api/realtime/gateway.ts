@@ -1,4 +1,5 @@
 import type { Server as HttpServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createAdapter } from '@socket.io/redis-adapter';
 import type { Redis } from 'ioredis';
 import { Server } from 'socket.io';
@@ -22,10 +23,11 @@ import { sendState } from './state';
 
 export type Gateway = {
   /**
-   * Closes all connections and accepts no new ones. Clients reconnect to another process. Does not close the
-   * HTTP server.
+   * Closes all connections, at random moments within `withinMs` (default: at once), and accepts no new ones.
+   * Clients reconnect to another process, which they must not reach all at once. Does not close the HTTP
+   * server.
    */
-  close(): Promise<void>;
+  close(how?: { withinMs: number }): Promise<void>;
 };
 
 /** A client that does not complete its handshake within this time is disconnected. */
@@ -70,14 +72,26 @@ export function attachGateway(httpServer: HttpServer, deps: GatewayDeps): Gatewa
   io.on('connection', (socket) => void setUpConnection(io, socket, deps, limits));
   resendStatesAfterRedisGap(io, subscriber, deps);
   return {
-    close: async () => {
+    close: async ({ withinMs } = { withinMs: 0 }) => {
       if (isClosing) return;
       isClosing = true;
+      await closeEach([...io.of('/').sockets.values()], withinMs);
       await io.of('/').adapter.close();
       io.engine.close();
       subscriber.disconnect();
     },
   };
+}
+
+/** Closes sockets at random moments within `withinMs`; those that leave by themselves are not waited for. */
+async function closeEach(sockets: readonly GatewaySocket[], withinMs: number): Promise<void> {
+  if (withinMs === 0) return;
+  await Promise.all(
+    sockets.map(async (socket) => {
+      await sleep(Math.random() * withinMs);
+      closeForReconnect(socket);
+    }),
+  );
 }
 
 /**

@@ -87,7 +87,16 @@ export function createWorld({
     settings: {
       orders: settings.orders,
       corsOrigins: null,
-      api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 8_000 },
+      api: {
+        host: '127.0.0.1',
+        port: 0,
+        trustedProxies: 0,
+        admin: null,
+        keepAliveMs: 1_000,
+        shutdownDrainMs: 0,
+        shutdownGraceMs: 1_000,
+        answerTimeoutMs: 8_000,
+      },
       rateLimits: {
         perMinute: 1,
         merchantPerMinute: 1,
@@ -123,7 +132,7 @@ export function createWorld({
       log: quiet,
       notifyRelay,
     }),
-    readiness: { checks: {}, isStopping: () => false },
+    readiness: { report: async () => ({ status: 'ready', dependencies: {} }), isStopping: () => false },
   };
   return {
     db,

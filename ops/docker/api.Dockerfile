@@ -18,7 +18,7 @@ RUN npm ci --omit=dev --workspaces=false --no-audit --no-fund
 RUN cd node_modules/@temporalio/core-bridge/releases && ls | grep -v "^$(uname -m)-unknown-linux-gnu$" | xargs rm -r
 
 FROM node:22-bookworm-slim
-ENV NODE_ENV=production API_HOST=0.0.0.0 API_PORT=3001
+ENV NODE_ENV=production API_HOST=0.0.0.0 API_ADMIN_HOST=0.0.0.0 API_PORT=3001
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist

@@ -18,6 +18,8 @@ const REDIS_PORT = 6379;
 // each request is logged.
 const DEMO_SETTINGS = {
   LOG_LEVEL: 'warn',
+  // No load balancer is in front.
+  SHUTDOWN_DRAIN_SECONDS: '0',
   ENABLE_DRIVER_OFFERS: 'true',
   DRIVER_OFFERS_ROLLOUT: '100',
   ENABLE_AVAILABILITY_STATES: 'true',

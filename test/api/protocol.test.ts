@@ -1,29 +1,37 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { v7 as newId } from 'uuid';
 import { connectDatabase } from '../../adapters/postgres/database';
+import { createReadiness } from '../../services/readiness';
 import { PROBLEMS, type ProblemCode, problemType } from '../../api/http/problems';
 import { type ApiWorld, createApiWorld, driver, merchant, ops, tokenOf } from '../support/apiWorld';
 import { CITY, MERCHANT } from '../support/dispatchWorld';
 
 let world: ApiWorld;
 let isStopping = false;
-let isTemporalAway = false;
+const away = { postgres: false, redis: false, temporal: false };
+const unlessAway = (name: keyof typeof away) => async (): Promise<void> => {
+  if (away[name]) throw new Error(`${name} is away`);
+};
 beforeAll(async () => {
-  world = await createApiWorld(({ readiness }) => ({
+  world = await createApiWorld(() => ({
     readiness: {
       isStopping: () => isStopping,
-      checks: {
-        ...readiness.checks,
-        temporal: async () => {
-          if (isTemporalAway) throw new Error('away');
-        },
-      },
+      report: createReadiness({
+        needed: { postgres: unlessAway('postgres') },
+        useful: { redis: unlessAway('redis'), temporal: unlessAway('temporal') },
+        onDown: () => undefined,
+        keptMs: 0,
+      }),
     },
   }));
+});
+afterEach(() => {
+  isStopping = false;
+  Object.assign(away, { postgres: false, redis: false, temporal: false });
 });
 afterAll(() => world.close());
 
@@ -201,15 +209,27 @@ describe('probes', () => {
       dependencies: { postgres: { state: 'up' }, redis: { state: 'up' }, temporal: { state: 'up' } },
       features: { driver_offers: { state: 'ON', rolloutPercent: 100 } },
     });
-    isTemporalAway = true;
+    away.postgres = true;
     expect((await world.as().get('/health/ready').expect(503)).body).toMatchObject({
       status: 'not ready',
-      dependencies: { postgres: { state: 'up' }, temporal: { state: 'down' } },
+      dependencies: { postgres: { state: 'down' }, temporal: { state: 'up' } },
     });
-    isTemporalAway = false;
+  });
+
+  it.each(['redis', 'temporal'] as const)(
+    'stay ready without %s, which orders do not need, and report it',
+    async (name) => {
+      away[name] = true;
+      expect((await world.as().get('/health/ready').expect(200)).body).toMatchObject({
+        status: 'degraded',
+        dependencies: { postgres: { state: 'up' }, [name]: { state: 'down' } },
+      });
+    },
+  );
+
+  it('report that the process stops, whatever the dependencies do', async () => {
     isStopping = true;
     expect((await world.as().get('/health/ready').expect(503)).body.status).toBe('stopping');
-    isStopping = false;
   });
 
   it('expose metrics by route, not by path', async () => {

@@ -27,8 +27,16 @@ describe('settings', () => {
       ranking: { freshPositionMs: 60_000, lapseExclusionMs: 300_000 },
       availability: { breakMinMinutes: 5, breakMaxMinutes: 120, freshPositionMs: 60_000, silentMs: 600_000 },
       escalation: { thresholds: { 1: 300_000, 2: 900_000, 3: 1_800_000 }, checkEveryMs: 120_000 },
-      api: { host: '127.0.0.1', port: 3_001, shutdownGraceMs: 10_000, answerTimeoutMs: 8_000 },
-      worker: { healthPort: 3_002 },
+      api: {
+        host: '127.0.0.1',
+        port: 3_001,
+        admin: null,
+        keepAliveMs: 65_000,
+        shutdownDrainMs: 5_000,
+        shutdownGraceMs: 10_000,
+        answerTimeoutMs: 8_000,
+      },
+      worker: { healthPort: 3_002, shutdownGraceMs: 10_000 },
       auth: { keys: { kind: 'local', key: KEY }, issuer: 'driver-service' },
       demoSignIn: false,
     });

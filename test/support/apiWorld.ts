@@ -12,6 +12,7 @@ import { v7 as newId } from 'uuid';
 import { readerOf } from '../../adapters/postgres/database';
 import { createFeatureClient } from '../../adapters/openfeature/featureClient';
 import { createRedisDriverMap } from '../../adapters/redis/driverMap';
+import { createReadiness } from '../../services/readiness';
 import { composeServices } from '../../services/compose';
 import { answerFromRow } from '../../services/deliveries/deliveryEvents';
 import { createFeatureService, type FeatureService } from '../../services/features/featureService';
@@ -149,7 +150,16 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
     settings: {
       orders: limits.orders,
       corsOrigins: null,
-      api: { host: '127.0.0.1', port: 0, trustedProxies: 0, shutdownGraceMs: 1_000, answerTimeoutMs: 2_000 },
+      api: {
+        host: '127.0.0.1',
+        port: 0,
+        trustedProxies: 0,
+        admin: null,
+        keepAliveMs: 5_000,
+        shutdownDrainMs: 0,
+        shutdownGraceMs: 1_000,
+        answerTimeoutMs: 2_000,
+      },
       rateLimits: {
         perMinute: 100_000,
         merchantPerMinute: 100_000,
@@ -182,7 +192,12 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
       { feature: 'driver_offers', state: 'ON', rolloutPercent: 100, cities: null },
     ]),
     readiness: {
-      checks: { postgres: () => db.$queryRaw`SELECT 1`, redis: () => redis.ping() },
+      report: createReadiness({
+        needed: { postgres: () => db.$queryRaw`SELECT 1` },
+        useful: { redis: () => redis.ping() },
+        onDown: () => undefined,
+        keptMs: 0,
+      }),
       isStopping: () => false,
     },
   };

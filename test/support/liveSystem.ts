@@ -55,6 +55,7 @@ export async function openParts(server: DevServerOptions = {}): Promise<LivePart
     JWT_LOCAL_KEY: LOCAL_KEY,
     TRACKING_KEY,
     LOG_LEVEL: 'error',
+    SHUTDOWN_DRAIN_SECONDS: '0',
     ENABLE_DRIVER_OFFERS: 'true',
     DRIVER_OFFERS_ROLLOUT: '100',
     ENABLE_AVAILABILITY_STATES: 'true',

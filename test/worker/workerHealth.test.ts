@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { freePort } from '../../simulator/kit/freePort';
+import { createReadiness } from '../../services/readiness';
 import { startHealthServer } from '../../worker/health';
 
 let running: { close(): Promise<void> } | undefined;
@@ -8,16 +9,21 @@ afterEach(() => running?.close());
 
 test('a worker reports its readiness and its effective features', async () => {
   const port = await freePort();
-  const world = { isRedisAway: false, state: 'ON' as 'ON' | 'OFF' };
+  const world = { isRedisAway: false, isStopping: false, state: 'ON' as 'ON' | 'OFF' };
   running = await startHealthServer({
     host: '127.0.0.1',
     port,
     log: pino({ level: 'silent' }),
-    checks: {
-      redis: async () => {
-        if (world.isRedisAway) throw new Error('away');
+    isStopping: () => world.isStopping,
+    readiness: createReadiness({
+      needed: {
+        redis: async () => {
+          if (world.isRedisAway) throw new Error('away');
+        },
       },
-    },
+      onDown: () => undefined,
+      keptMs: 0,
+    }),
     features: () => [
       { feature: 'driver_offers', state: world.state, rolloutPercent: 25, cities: ['berlin'] },
     ],
@@ -43,4 +49,6 @@ test('a worker reports its readiness and its effective features', async () => {
       features: { driver_offers: { state: 'OFF' } },
     },
   });
+  Object.assign(world, { isRedisAway: false, isStopping: true });
+  expect(await ask()).toMatchObject({ status: 503, body: { status: 'stopping' } });
 });

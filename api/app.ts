@@ -22,6 +22,7 @@ import { escalationEndpoints } from './routes/escalations';
 import { featureEndpoints } from './routes/features';
 import { merchantEndpoints } from './routes/merchants';
 import { offerEndpoints } from './routes/offers';
+import { orderChangeEndpoints } from './routes/orderChanges';
 import { positionEndpoints } from './routes/positions';
 import { pushEndpoints } from './routes/push';
 import { rescueEndpoints } from './routes/rescue';
@@ -38,6 +39,7 @@ export function apiEndpoints(deps: ApiDeps): Endpoint[] {
     ...offerEndpoints(deps),
     ...deliveryEndpoints(deps),
     ...deliveryActEndpoints(deps),
+    ...orderChangeEndpoints(deps),
     ...driverEndpoints(deps),
     ...availabilityEndpoints(deps),
     ...cityEndpoints(deps),

@@ -16,6 +16,7 @@ import type { TrackingTokens } from './auth/trackingTokens';
 type CalledServices = Pick<
   Services,
   | 'orders'
+  | 'orderChanges'
   | 'availability'
   | 'positions'
   | 'registration'

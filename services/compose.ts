@@ -7,6 +7,7 @@ import { type Database, poolReader, type Postgres } from '../adapters/postgres/d
 import { createDeliveryStore } from '../adapters/postgres/deliveryStore';
 import { createDriverRegistry } from '../adapters/postgres/driverRegistry';
 import { readFeatureRows } from '../adapters/postgres/featureRows';
+import { createOrderChangeStore } from '../adapters/postgres/orderChangeStore';
 import { createOrderStore } from '../adapters/postgres/orderStore';
 import { createRelay, type Relay } from '../adapters/postgres/relay';
 import { type FeatureSetting } from '../domain/features/rollout';
@@ -23,6 +24,7 @@ import {
 } from './features/featureRegistry';
 import { createLiveMap, type LiveMap } from './liveMap';
 import { createNotices, type NoticeDeps } from './notices';
+import { createOrderChanges, type OrderChanges } from './orderChanges';
 import { createOrders, type OrderDeps, type Orders } from './orders';
 import { createMessageHandler, type MessageDeps } from './outbox/outboxMessages';
 import { type MessageHandler } from './outbox/outboxRelay';
@@ -73,6 +75,7 @@ export type ServiceDeps = {
 export type Services = {
   store: DeliveryStore;
   orders: Orders;
+  orderChanges: OrderChanges;
   availability: AvailabilityService;
   positions: Positions;
   registration: Registration;
@@ -105,6 +108,7 @@ export function composeServices(deps: ServiceDeps): Services {
       timeScale,
       notifyRelay,
     }),
+    orderChanges: createOrderChanges({ store: createOrderChangeStore(db), limits: settings.orders, newId }),
     availability: createAvailability({ db, map, features, clock, limits, notifyRelay }),
     positions: createPositions({ db, map, clock, notifyRelay }),
     registration: createRegistration(createDriverRegistry(db)),

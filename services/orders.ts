@@ -1,7 +1,6 @@
 import { type Actor } from '../domain/delivery/status';
 import { merchantRoom, type Message, opsRoom } from '../domain/notices/message';
-import { DEFAULT_PAY_TARIFF, payFor } from '../domain/money/pay';
-import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../domain/geo/places';
+import { distanceMeters, type Point, type TravelModel } from '../domain/geo/places';
 import { type Entry } from '../domain/delivery/deliveryState';
 import { type ParcelSize } from '../domain/driver/vehicles';
 import { type OrderLimits } from '../domain/orders/orderLimits';
@@ -17,6 +16,7 @@ import { countryOf } from '../domain/orders/country';
 import { differingFields, type TakenOrder } from '../domain/orders/fingerprint';
 import { areaOfCity, type OrderRefusal, payRefusal, placesRefusal } from '../domain/orders/orderRules';
 import { e164Of } from '../domain/orders/phone';
+import { tariffPayCents } from '../domain/orders/tariffPay';
 import { type NotifyRelay, type NewId } from './ports';
 
 /** One stop of an order. */
@@ -290,12 +290,7 @@ function newDelivery(
     zoneId: zoneOf(pickup.point, city.zones)?.zoneId ?? null,
     searchAt: searchBeginsAt(pickupAt, now, searchLeadMs),
     currency: city.currency,
-    payCents:
-      order.payCents ??
-      payFor(
-        { distanceMeters: meters, travelMs: travelMsFor(meters, 'CAR', travel), waitMs: 0, bonusCents: 0 },
-        DEFAULT_PAY_TARIFF,
-      ).totalCents,
+    payCents: order.payCents ?? tariffPayCents(meters, travel),
     distanceMeters: Math.round(meters),
     createdAt: now,
   };

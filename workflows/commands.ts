@@ -52,6 +52,7 @@ export type RescueDelivery = Traced & {
 };
 type RaisePay = Traced & { bonusCents: number; by: Actor; why: string };
 type ResumeSearch = Traced & { by: Actor; why: string };
+type ChangeOrder = Traced & { changeId: string; by: Actor };
 
 /**
  * Every command of a delivery: its name, its payload, its update id. A refusal comes back as a value of
@@ -80,6 +81,7 @@ export const COMMANDS = {
   ),
   raisePay: command('raisePay', byRequest<RaisePay>('raisePay')),
   resumeSearch: command('resumeSearch', byRequest<ResumeSearch>('resumeSearch')),
+  changeOrder: command('changeOrder', byRequest<ChangeOrder>('changeOrder')),
 } satisfies CommandMap;
 
 function command<Name extends string, Payload extends Traced, Context>(

@@ -2,6 +2,7 @@ import { type DeliveryStatus } from '../../domain/delivery/status';
 import { type Point } from '../../domain/geo/places';
 import { type DeliveryState } from '../../domain/delivery/deliveryState';
 import { type ParcelSize } from '../../domain/driver/vehicles';
+import { type ChangeRequest } from '../../domain/orders/orderChange';
 import { type DeliveryStore, type SearchFacts, type Touched } from '../../services/deliveries/deliveryStore';
 import { ImpossibleEvent } from '../../services/impossibleEvent';
 import { type Read } from '../../services/ports';
@@ -28,6 +29,7 @@ import {
   readOpenCase,
 } from './deliveryRow';
 import { writeDecision } from './deliveryWriter';
+import { readOrderChange, writeOrder } from './orderChangeRow';
 import { inTransaction } from './transaction';
 
 /**
@@ -41,14 +43,16 @@ export function createDeliveryStore(postgres: Postgres): DeliveryStore {
     change: (deliveryId, touched, make, at, correlationId) =>
       refusingImpossible(
         inTransaction(postgres, async (tx) => {
-          const { state, heads, picked } = await readState(tx.read, deliveryId, touched);
-          const decision = make(state, picked);
+          const { state, heads, picked, change } = await readState(tx.read, deliveryId, touched);
+          const decision = make(state, picked, change);
+          if (decision.orderWrite) writeOrder(tx, deliveryId, decision.orderWrite, at);
           if (decision.next !== state || decision.messages.length > 0)
             writeDecision(tx, state, decision, heads, at, correlationId);
           return decision;
         }),
       ),
     readUnlocked: (deliveryId, touched) => readUnlocked(db, deliveryId, touched),
+    orderChange: (deliveryId, changeId) => readOrderChange(read, deliveryId, changeId),
     searchFacts: (deliveryId) => readSearchFacts(read, deliveryId),
     candidates: (query) => readCandidates(read, query),
     meeting: async (deliveryId, meetingId) => {
@@ -79,15 +83,21 @@ async function refusingImpossible<T>(change: Promise<T>): Promise<T> {
 async function readState(
   read: Read,
   deliveryId: string,
-  { offerIds, driverIds, pickFrom, pickAtMost }: Touched,
-): Promise<{ state: DeliveryState; heads: ChainHeads; picked: string[] }> {
-  const [delivery, involved, picked, offers, assignments, supportCase] = await Promise.all([
+  { offerIds, driverIds, pickFrom, pickAtMost, changeId = null }: Touched,
+): Promise<{
+  state: DeliveryState;
+  heads: ChainHeads;
+  picked: string[];
+  change: ChangeRequest | null;
+}> {
+  const [delivery, involved, picked, offers, assignments, supportCase, change] = await Promise.all([
     readDelivery(read, deliveryId, 'lock'),
     lockDriversOf(read, deliveryId, driverIds),
     lockFirstFree(read, deliveryId, pickFrom, pickAtMost),
     readOffers(read, deliveryId, { offerIds, driverIds }),
     readAssignments(read, deliveryId),
     readOpenCase(read, deliveryId),
+    changeId === null ? null : readOrderChange(read, deliveryId, changeId),
   ]);
   if (!delivery) throw new ImpossibleEvent(`delivery ${deliveryId} has no row`);
   const drivers = [...involved, ...picked];
@@ -100,6 +110,7 @@ async function readState(
   };
   return {
     state,
+    change,
     heads: headsOf(delivery.auditHash, drivers),
     picked: picked.map(({ facts }) => facts.driverId),
   };

@@ -10,6 +10,7 @@ type Row = Omit<SentOrder, 'pickup' | 'dropoff' | 'readyAt' | 'windowFrom' | 'wi
   windowFrom: Date | null;
   windowTo: Date | null;
   fields: string[];
+  changedSince: string[];
 };
 
 /** An order as its rows have it now, with the fields that were sent. @returns null if there is none */
@@ -21,13 +22,16 @@ export async function readTakenOrder(
     SELECT merchant_id AS "merchantId", seller_order_id AS "sellerOrderId", city_id AS "cityId",
       ready_at AS "readyAt", window_from AS "windowFrom", window_to AS "windowTo",
       parcel_size AS "parcelSize", fee_cents AS "feeCents", pay_cents AS "payCents", currency,
-      request_fields AS fields, ${stopOf('PICKUP')} AS pickup, ${stopOf('DROPOFF')} AS dropoff
+      request_fields AS fields,
+      ARRAY(SELECT DISTINCT unnest(fields) FROM order_changes
+        WHERE delivery_id = deliveries.id AND applied_at IS NOT NULL) AS "changedSince",
+      ${stopOf('PICKUP')} AS pickup, ${stopOf('DROPOFF')} AS dropoff
     FROM deliveries WHERE id = ${deliveryId}::uuid`);
   if (!row) return null;
-  const { fields, pickup, dropoff, readyAt, windowFrom, windowTo, ...order } = row;
+  const { fields, changedSince, pickup, dropoff, readyAt, windowFrom, windowTo, ...order } = row;
   return {
     fields: fields.length === 0 ? null : fields,
-    changedSince: [],
+    changedSince,
     order: {
       ...order,
       pickup: sentStop(pickup),

@@ -53,7 +53,7 @@ type Common = {
 
 /** One method of one path, with all that serving and documenting it needs. */
 export type Endpoint = Common & {
-  method: 'get' | 'post' | 'put';
+  method: 'get' | 'post' | 'put' | 'patch';
   params: z.ZodObject;
   query: z.ZodObject;
   /** Null: the endpoint takes no body. */
@@ -107,8 +107,12 @@ export function put<P extends z.ZodObject, B extends z.ZodType>(definition: Writ
   return writing('put', definition);
 }
 
+export function patch<P extends z.ZodObject, B extends z.ZodType>(definition: Writing<P, B>): Endpoint {
+  return writing('patch', definition);
+}
+
 function writing<P extends z.ZodObject, B extends z.ZodType>(
-  method: 'post' | 'put',
+  method: 'post' | 'put' | 'patch',
   { handle, documentedBody, ...rest }: Writing<P, B>,
 ): Endpoint {
   const { params, body } = rest;

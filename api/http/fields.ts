@@ -38,6 +38,13 @@ export function orNull<S extends z.ZodType>(schema: S): OrNull<S> {
   return z.preprocess((given) => (isBlank(given) ? null : given), schema.nullable()).default(null);
 }
 
+/** A field of a change. Absent: it stays as it is; null or an empty text: it is emptied. */
+export function orUnchanged<S extends z.ZodType>(
+  schema: S,
+): z.ZodOptional<z.ZodPreprocess<z.ZodNullable<S>>> {
+  return z.preprocess((given) => (isBlank(given) ? null : given), schema.nullable()).optional();
+}
+
 /** A filter of a query that may be left out; empty counts as left out. */
 export function unlessEmpty<S extends z.ZodType>(
   schema: S,
@@ -55,13 +62,11 @@ const MAX_PHONE = 200;
  * A phone number as it was given, or null. No number is refused: what cannot be stored is left out, and a number
  * that nobody can call is kept for people to read.
  */
-export const phone = z
-  .preprocess(
-    (given) => (typeof given === 'number' ? String(given) : given),
-    z.string().transform(storable).nullable(),
-  )
-  .default(null)
+export const phoneText = z
+  .preprocess((given) => (typeof given === 'number' ? String(given) : given), z.string().transform(storable))
   .meta({ description: 'Kept as given. The service adds the number in E.164 where it finds one' });
+
+export const phone = orNull(phoneText);
 
 function storable(text: string): string | null {
   const kept = text.slice(0, MAX_PHONE).replace(EACH_UNPRINTABLE, ' ');

@@ -260,17 +260,19 @@ const MERCHANT_KINDS = [
   'delivery_reassigned',
   'delivery_handed_over',
   'goods_taken_over',
+  'order_changed',
 ];
 /**
  * The audit entries that drivers see: about the delivery without a driver, and about themselves. They do not see
  * the notes of ops.
  */
-const UNASSIGNED_KINDS = ['delivery_created', 'delivery_moved'];
+const UNASSIGNED_KINDS = ['delivery_created', 'delivery_moved', 'order_changed'];
 const DRIVER_KINDS = [
   'delivery_moved',
   'delivery_reassigned',
   'delivery_handed_over',
   'goods_taken_over',
+  'order_changed',
   'availability_changed',
   'offer_created',
   'offer_accepted',

@@ -34,6 +34,7 @@ export const outcomeView = z
     z.strictObject({ outcome: z.literal('escalated'), deliveryId: z.uuid() }),
     z.strictObject({ outcome: z.literal('payRaised'), deliveryId: z.uuid(), payCents: z.int() }),
     z.strictObject({ outcome: z.literal('searching'), deliveryId: z.uuid() }),
+    z.strictObject({ outcome: z.literal('orderChanged'), deliveryId: z.uuid(), at: instantText }),
     z.strictObject({
       outcome: z.literal('assigned'),
       deliveryId: z.uuid(),

@@ -31,6 +31,7 @@ import { createDraw, type Draw } from './draw';
 import { type CallFigures, figuresOf, measure, table } from './figures';
 import { markIngestUp, syncDrivers } from './liveDrivers';
 import { orderCalls } from './orderCalls';
+import { orderChangeCalls } from './orderChangeCalls';
 import { readCalls } from './reads';
 import { openOf, type Seed, seedAll } from './seed';
 import { StatementWatch } from './statements';
@@ -220,6 +221,7 @@ async function measureAll(
       ...driverCalls(site, draw),
       ...writeCalls(site, draw),
       ...orderCalls(site, draw),
+      ...orderChangeCalls(site, draw),
       ...sweepCalls(site, draw),
       ...auditCalls(site, draw),
       ...outboxCalls(site),

@@ -45,7 +45,7 @@ export function newOrder(cityId: string): Record<string, unknown> {
 }
 
 /** @throws Error where it is answered, or refused otherwise */
-async function refused(code: ProblemCode, asked: Promise<unknown>): Promise<void> {
+export async function refused(code: ProblemCode, asked: Promise<unknown>): Promise<void> {
   try {
     await asked;
   } catch (error) {

@@ -1,6 +1,7 @@
 import { noteAct } from './act';
 import { acceptOffer, lapseOffer, rejectOffer } from './answer';
 import { failDelivery, takeStep } from './carry';
+import { changeOrder } from './changeOrder';
 import { ChangeSet } from './changes/changeSet';
 import { type DecisionContext } from './decisionContext';
 import { type Answer, type Decision, type DeliveryState, NOTED } from './deliveryState';
@@ -56,6 +57,8 @@ function apply(changes: ChangeSet, event: DeliveryEvent): Answer {
       return raisePay(changes, event);
     case 'resumeSearch':
       return resumeSearch(changes, event);
+    case 'changeOrder':
+      return changeOrder(changes, event);
     case 'releaseDriver':
       return releaseDriver(changes, event);
     case 'readDelivery':

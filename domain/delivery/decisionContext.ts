@@ -1,4 +1,5 @@
 import { type AvailabilityLimits } from '../driver/availability';
+import { type TravelModel } from '../geo/places';
 import { type RankingLimits } from '../matching/candidate';
 import { type SearchLimits } from '../matching/searchPlan';
 import { type OrderLimits } from '../orders/orderLimits';
@@ -20,6 +21,10 @@ export type DispatchLimits = {
   /** Whether drivers can be reached by web push while their app is closed. docs/behaviour.md#realtime. */
   pushesOffers: boolean;
   orders: OrderLimits;
+  searchLeadMs: number;
+  travel: TravelModel;
+  /** Divides travel times, as TIME_SCALE divides all durations. */
+  timeScale: number;
 };
 
 /**

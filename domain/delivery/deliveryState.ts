@@ -5,6 +5,7 @@ import { type Message } from '../notices/message';
 import { type OfferPayload } from '../notices/realtimeEvents';
 import { type OfferFacts, type OfferKind } from './offer';
 import { type Point } from '../geo/places';
+import { type ChangedOrder } from '../orders/orderChange';
 import { type CaseFacts, type HeldReason } from '../support/supportCase';
 import { type UnassignedClock } from './unassignedClock';
 
@@ -125,6 +126,9 @@ export type Chosen = {
 export type NewOffer = { offerId: string; kind: OfferKind; chosen: Chosen };
 export type NewAssignment = { assignmentId: string; why: Record<string, unknown> | null };
 
+/** A change of the order that is applied. `fields` empty = it says what the order said before. */
+export type OrderWrite = ChangedOrder & { changeId: string };
+
 /** A refusal is a value: a stable code for programs, and a detail for people. */
 export type Refusal = { refused: RefusalCode; detail: string };
 /** The codes of docs/problems.md that a delivery refuses an event with. */
@@ -159,6 +163,7 @@ export type Answer =
   /** The driver's pay from now on, with the bonus. */
   | { outcome: 'payRaised'; deliveryId: string; payCents: number }
   | { outcome: 'searching'; deliveryId: string }
+  | { outcome: 'orderChanged'; deliveryId: string; at: number }
   /** The event needs no answer: a deadline, or a notification. */
   | { outcome: 'noted' };
 
@@ -186,6 +191,8 @@ export type Decision = {
   answer: Answer;
   newOffers: readonly NewOffer[];
   newAssignment: NewAssignment | null;
+  /** The order as it is written beside the state; null = it stays as it is. */
+  orderWrite: OrderWrite | null;
   entries: readonly Entry[];
   messages: readonly Message[];
 };

@@ -1,5 +1,6 @@
 import { endsDuty, type LeaveReason } from '../driver/loss';
 import { type Chosen, type Meeting } from './deliveryState';
+import { type ChangeRequest } from '../orders/orderChange';
 import { type RejectReason } from './offer';
 import { type Actor, type ReasonCode, type Step } from './status';
 
@@ -33,6 +34,8 @@ export type DeliveryEvent =
   /** `bonusCents` is the new total bonus, not the difference. */
   | { kind: 'raisePay'; bonusCents: number; by: Actor; why: string }
   | { kind: 'resumeSearch'; by: Actor; why: string }
+  /** `request` null = no change of this id was kept. */
+  | { kind: 'changeOrder'; changeId: string; by: Actor; request: ChangeRequest | null }
   /** The driver can no longer take the named offer, or carry out the named assignment. */
   | {
       kind: 'releaseDriver';
@@ -48,13 +51,14 @@ export type DeliveryEvent =
 export type EventOf<K extends DeliveryEvent['kind']> = Extract<DeliveryEvent, { kind: K }>;
 
 /**
- * An event as received, before the data that its rule needs is read: nearby drivers, and the meeting point. The
- * meeting point stays in the database, so that no position appears in a workflow history.
+ * An event as received, before the data that its rule needs is read: nearby drivers, the meeting point, and the
+ * change of an order. Places and contacts stay in the database, so that none appears in a workflow history.
  */
 export type IncomingEvent =
-  | Exclude<DeliveryEvent, { kind: 'lookForDriver' | 'handOver' }>
+  | Exclude<DeliveryEvent, { kind: 'lookForDriver' | 'handOver' | 'changeOrder' }>
   | Omit<EventOf<'lookForDriver'>, 'search'>
-  | (Omit<EventOf<'handOver'>, 'meeting'> & { meetingId: string | null });
+  | (Omit<EventOf<'handOver'>, 'meeting'> & { meetingId: string | null })
+  | Omit<EventOf<'changeOrder'>, 'request'>;
 
 /** Events that are not commands, each with the part of the service that causes it. */
 export const AUTOMATIC_EVENTS = {
@@ -81,15 +85,17 @@ function isAutomatic(event: IncomingEvent): event is Exclude<IncomingEvent, Comm
   return event.kind in AUTOMATIC_EVENTS;
 }
 
-/** The offers and drivers whose rows the rule reads, in addition to those of the delivery. */
+/** The rows that the rule reads in addition to those of the delivery: offers, drivers, the change of an order. */
 export function rowsNamedBy(event: IncomingEvent | DeliveryEvent): {
   offerIds: string[];
   driverIds: string[];
+  changeId: string | null;
 } {
   const driverId = driverNamedBy(event);
   return {
     offerIds: 'offerId' in event && event.offerId !== null ? [event.offerId] : [],
     driverIds: driverId === null ? [] : [driverId],
+    changeId: 'changeId' in event ? event.changeId : null,
   };
 }
 

@@ -167,7 +167,8 @@ function raiseBonus(changes: ChangeSet, bonusCents: number, why: string): void {
   if (active) payMore(changes, active, payCents + bonusCents);
 }
 
-function payMore(changes: ChangeSet, assignment: AssignmentFacts, payCents: number): void {
+/** The carrier gets more from now on, and is told. */
+export function payMore(changes: ChangeSet, assignment: AssignmentFacts, payCents: number): void {
   const { driverId } = assignment;
   const { deliveryId } = changes.delivery;
   changes.putAssignment({ ...assignment, payCents });

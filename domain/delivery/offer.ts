@@ -21,7 +21,8 @@ export type OfferEnd =
   | 'CANCELLED'
   | 'ASSIGNED_BY_HAND'
   | 'DRIVER_ASSIGNED_BY_HAND'
-  | 'TAKEN_BY_ANOTHER';
+  | 'TAKEN_BY_ANOTHER'
+  | 'ORDER_CHANGED';
 
 /** Instants are epoch ms, `payCents` with the bonus at that time. */
 export type OfferFacts = {

@@ -67,6 +67,7 @@ export const DELIVERY_TRANSITIONS: readonly Transition[] = [
   { from: 'PENDING', to: 'CANCELLED', by: 'cancel' },
   { from: 'SEARCHING', to: 'OFFERED', by: 'offer made' },
   { from: 'SEARCHING', to: 'ASSIGNED', by: 'assigned the v1 way or by hand' },
+  { from: 'SEARCHING', to: 'PENDING', by: 'ready later than ordered' },
   { from: 'SEARCHING', to: 'CANCELLED', by: 'cancel or nobody found' },
   { from: 'OFFERED', to: 'SEARCHING', by: 'offer rejected, expired or withdrawn' },
   { from: 'OFFERED', to: 'ASSIGNED', by: 'offer accepted, or assigned by hand' },

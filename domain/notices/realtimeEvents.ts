@@ -148,6 +148,17 @@ const payRaised = z
   })
   .meta({ id: 'PayRaised' });
 
+const orderChanged = z
+  .strictObject({
+    deliveryId: z.uuid(),
+    driverId: z.uuid(),
+    fields: z
+      .array(z.string())
+      .meta({ description: 'What changed: `dropoff.address`, `pickup.notes`, `readyAt` and the like' }),
+    at,
+  })
+  .meta({ id: 'OrderChanged' });
+
 const availabilityChanged = z
   .strictObject({
     driverId: z.uuid(),
@@ -219,6 +230,11 @@ export const REALTIME_EVENTS = {
   },
   DELIVERY_CANCELLED: { to: ['driver'], summary: 'The delivery was cancelled', body: assignmentEnd },
   PAY_RAISED: { to: ['driver'], summary: 'The pay of an assigned delivery was raised', body: payRaised },
+  ORDER_CHANGED: {
+    to: ['driver'],
+    summary: 'The order of an assigned delivery was changed; /v2/me has it as it is now',
+    body: orderChanged,
+  },
   AVAILABILITY_CHANGED: {
     to: ['driver', 'ops'],
     summary: 'The availability of a driver changed',

@@ -6,7 +6,7 @@ import { z } from 'zod';
  */
 export type ReplyRule = { contentType: string; codes: readonly string[]; schema: z.ZodType };
 
-export const METHODS = ['get', 'post', 'put'] as const;
+export const METHODS = ['get', 'post', 'put', 'patch'] as const;
 export type Method = (typeof METHODS)[number];
 
 /** One method of one path, as the service's own OpenAPI document describes it. */

@@ -140,7 +140,7 @@ export function requestsTo(
       query: mostly(queries(operation.query, known), fc.constantFrom(...ODD_QUERIES)),
       method: fc.oneof(
         { weight: 40, arbitrary: fc.constant(operation.method.toUpperCase()) },
-        { weight: 1, arbitrary: fc.constantFrom('DELETE', 'PATCH', 'OPTIONS') },
+        { weight: 1, arbitrary: fc.constantFrom('DELETE', 'PROPFIND', 'OPTIONS') },
       ),
       body: bodies(operation, known),
       headers: headers(operation),

@@ -12,6 +12,7 @@ import {
   type Meeting,
 } from '../../domain/delivery/deliveryState';
 import { actorOf, type DeliveryEvent, type IncomingEvent, rowsNamedBy } from '../../domain/delivery/events';
+import { type ChangeRequest } from '../../domain/orders/orderChange';
 import { ImpossibleEvent, possible } from '../impossibleEvent';
 import { type Clock, type Features, type NewId, type NotifyRelay } from '../ports';
 import { countChanges, eventSeconds, observeReassignment } from './deliveryMetrics';
@@ -68,11 +69,15 @@ export async function handleEvent(
   const search = event.kind === 'lookForDriver' ? await searchDrivers(deps, deliveryId, now) : null;
   const meeting = await meetingOf(deps.store, deliveryId, event);
   let before: DeliveryState | undefined;
-  const make = (state: DeliveryState, picked: readonly string[]): Decision => {
+  const make = (state: DeliveryState, picked: readonly string[], change: ChangeRequest | null): Decision => {
     if (isGivenUp()) throw new Error(`too late: the workflow has started another attempt at ${event.kind}`);
     before = state;
     return possible(() =>
-      decide(state, completed(deps, event, { search, picked, meeting }), contextOf(deps, state, event, now)),
+      decide(
+        state,
+        completed(deps, event, { search, picked, meeting, change }),
+        contextOf(deps, state, event, now),
+      ),
     );
   };
   const touched = { ...rowsNamedBy(event), ...pickOf(deps, search) };
@@ -100,22 +105,37 @@ export async function answerFromRow(
     pickAtMost: 0,
   });
   if (!state) return { refused: 'NOT_FOUND', detail: 'no such delivery' };
-  const asked =
-    event.kind === 'handOver' ? { ...event, meeting: await meetingOf(deps.store, deliveryId, event) } : event;
-  const { next, answer } = decide(state, asked, contextOf(deps, state, event, deps.clock()));
-  return next === state ? answer : null;
+  const whole = await completedUnlocked(deps.store, deliveryId, event);
+  const { next, answer, orderWrite } = decide(state, whole, contextOf(deps, state, event, deps.clock()));
+  return next === state && orderWrite === null ? answer : null;
 }
 
-type SearchContext = { search: SearchResult | null; picked: readonly string[]; meeting: Meeting | null };
+type EventData = {
+  search: SearchResult | null;
+  picked: readonly string[];
+  meeting: Meeting | null;
+  change: ChangeRequest | null;
+};
 
 function completed(
   deps: DeliveryDeps,
   event: IncomingEvent,
-  { search, picked, meeting }: SearchContext,
+  { search, picked, meeting, change }: EventData,
 ): DeliveryEvent {
   if (event.kind === 'handOver') return { ...event, meeting };
+  if (event.kind === 'changeOrder') return { ...event, request: change };
   if (event.kind !== 'lookForDriver') return event;
   return { ...event, search: outcomeOf(deps, search, picked) };
+}
+
+async function completedUnlocked(
+  store: DeliveryStore,
+  deliveryId: string,
+  event: Exclude<IncomingEvent, { kind: 'lookForDriver' }>,
+): Promise<DeliveryEvent> {
+  if (event.kind === 'handOver') return { ...event, meeting: await meetingOf(store, deliveryId, event) };
+  if (event.kind !== 'changeOrder') return event;
+  return { ...event, request: await store.orderChange(deliveryId, event.changeId) };
 }
 
 /** @throws ImpossibleEvent if the id is unknown */

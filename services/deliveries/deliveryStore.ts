@@ -4,6 +4,7 @@ import { type UnassignedClock } from '../../domain/delivery/unassignedClock';
 import { type Decision, type Meeting, type DeliveryState } from '../../domain/delivery/deliveryState';
 import { type ParcelSize } from '../../domain/driver/vehicles';
 import { type Point } from '../../domain/geo/places';
+import { type ChangeRequest } from '../../domain/orders/orderChange';
 import { type ShownDelivery } from '../../domain/notices/realtimeEvents';
 import { type Candidate } from '../../domain/matching/candidate';
 
@@ -16,6 +17,8 @@ export type Touched = {
   driverIds: readonly string[];
   pickFrom: readonly string[];
   pickAtMost: number;
+  /** The change of the order that the event names. */
+  changeId?: string | null;
 };
 
 export type SearchFacts = {
@@ -56,7 +59,7 @@ export interface DeliveryStore {
   change(
     deliveryId: string,
     touched: Touched,
-    make: (state: DeliveryState, picked: readonly string[]) => Decision,
+    make: (state: DeliveryState, picked: readonly string[], change: ChangeRequest | null) => Decision,
     at: number,
     correlationId: string,
   ): Promise<Decision>;
@@ -64,6 +67,8 @@ export interface DeliveryStore {
   readUnlocked(deliveryId: string, touched: Touched): Promise<DeliveryState | undefined>;
   searchFacts(deliveryId: string): Promise<SearchFacts | undefined>;
   candidates(query: CandidateQuery): Promise<CandidateFacts[]>;
+  /** A change of the order that was kept, with the order as it is. */
+  orderChange(deliveryId: string, changeId: string): Promise<ChangeRequest | null>;
   /** The meeting point for a handover of this delivery. It never changes. */
   meeting(deliveryId: string, meetingId: string): Promise<Meeting | null>;
 }

@@ -335,9 +335,11 @@ describe('a second order under a key', () => {
   };
 
   it('is a retry where it says the same in other words', async () => {
-    const body = order({ windowTo: '2030-01-01T12:00:00+01:00' });
+    const at = Date.now() + 7_200_000;
+    const body = order({ windowTo: new Date(at).toISOString() });
     const { body: first } = await send(body).expect(201);
-    const again = { ...body, windowTo: '2030-01-01T11:00:00Z', readyAt: null, currency: '' };
+    const inRome = new Date(at + 3_600_000).toISOString().replace('Z', '+01:00');
+    const again = { ...body, windowTo: inRome, readyAt: null, currency: '' };
     expect((await send(again).expect(200)).body.deliveryId).toBe(first.deliveryId);
   });
 

@@ -161,6 +161,54 @@ describe('commands through a real Temporal', () => {
     expect(await assign('assign-2', true)).toMatchObject({ refused: 'ILLEGAL_TRANSITION' });
   });
 
+  it('decide between a change of the order and the pickup by their order', async () => {
+    const commands = senderThrough(world.client);
+    const by = { kind: 'ops', id: 'olga' } as const;
+    const race = async (isChangeFirst: boolean): Promise<string> => {
+      const cityId = await world.addCity();
+      const driverId = await world.addDriver({ cityId });
+      const { deliveryId, sellerOrderId } = await world.addDelivery({ cityId });
+      const ask = <P extends Traced>(command: SentCommand<P>, payload: NoInfer<P>) =>
+        commands.send({
+          delivery: { deliveryId, merchantId: MERCHANT, sellerOrderId },
+          command,
+          payload,
+          updateId: newId(),
+        });
+      const step = (name: Step) =>
+        ask(COMMANDS.takeStep, { step: name, by, deviceAt: null, correlationId: 'test' });
+      const given = { driverId, by, override: false, why: 'near', correlationId: 'test' };
+      await ask(COMMANDS.assignDriver, given);
+      await step('arriveAtPickup');
+      const { id: changeId } = await world.db.orderChange.create({
+        data: {
+          id: newId(),
+          deliveryId,
+          requestKey: 'race',
+          content: { pickup: {}, dropoff: { notes: 'ring twice' } },
+        },
+      });
+      const change = () => ask(COMMANDS.changeOrder, { changeId, by, correlationId: 'test' });
+      const pickUp = () => step('pickUp');
+      const [changed, pickedUp] = isChangeFirst
+        ? await Promise.all([change(), pickUp()])
+        : await Promise.all([pickUp(), change()]).then(([two, one]) => [one, two] as const);
+      expect(pickedUp).toMatchObject({ outcome: 'moved', status: 'PICKED_UP' });
+      const trail = await world.db.auditEntry.findMany({ where: { deliveryId }, orderBy: { id: 'asc' } });
+      const [changedAt, pickedUpAt] = [
+        trail.findIndex(({ kind }) => kind === 'order_changed'),
+        trail.findIndex(({ toState }) => toState === 'PICKED_UP'),
+      ];
+      const { notes } = await world.db.stop.findFirstOrThrow({ where: { deliveryId, kind: 'DROPOFF' } });
+      const isRefused = 'refused' in changed;
+      if (isRefused) expect([changed.refused, changedAt, notes]).toEqual(['ILLEGAL_TRANSITION', -1, null]);
+      else expect([changedAt >= 0 && changedAt < pickedUpAt, notes]).toEqual([true, 'ring twice']);
+      return isRefused ? 'too late' : 'in time';
+    };
+    const outcomes = await Promise.all(Array.from({ length: 12 }, (_, index) => race(index % 2 === 0)));
+    expect(new Set(outcomes)).toEqual(new Set(['in time', 'too late']));
+  });
+
   it('return 503 in time while Temporal is unavailable', async () => {
     const connection = connectTemporal({ address: '127.0.0.1:1' });
     const begun = Date.now();

@@ -50,6 +50,7 @@ import {
   isRefusal,
   type DeliveryState,
 } from '../../domain/delivery/deliveryState';
+import { TRAVEL_MODEL } from '../../domain/geo/places';
 import { OFFER_PAYLOAD } from '../support/offerPayload';
 
 const START = 1_700_000_000_000;
@@ -64,6 +65,9 @@ const LIMITS: DispatchLimits = {
   lapsePause: { afterLapses: 2, pauseMs: 15 * MINUTE },
   pushesOffers: true,
   orders: ORDER_LIMITS,
+  searchLeadMs: 600_000,
+  travel: TRAVEL_MODEL,
+  timeScale: 1,
 };
 const FEATURES: DispatchFeatures = {
   availabilityStates: () => true,
@@ -419,7 +423,43 @@ const failing = event(
     })),
 );
 
+const STOP = {
+  address: 'x',
+  point: { lat: 52.37, lng: 4.89 },
+  contactName: null,
+  contactPhone: null,
+  contactPhoneE164: null,
+  notes: null,
+};
+
+const changing = event(
+  fc
+    .record({ laterMs: fc.integer({ min: -60 * MINUTE, max: 180 * MINUTE }), what: fc.nat(7) })
+    .map(({ laterMs, what }) => (world, on) => {
+      const { readyAt, searchAt, payCents, zoneId } = world.deliveries[on];
+      const change = {
+        pickup: {},
+        dropoff: {
+          ...(what & 1 ? { notes: `${laterMs}` } : {}),
+          ...(what & 2 ? { point: { lat: 52.37, lng: 4.89 + laterMs / (1_000 * MINUTE) } } : {}),
+        },
+        ...(what & 4 ? { readyAt: world.now + laterMs } : {}),
+      };
+      const order = {
+        ...{ readyAt, searchAt, payCents, zoneId, windowFrom: null, windowTo: null, feeCents: 500 },
+        ...{ pickup: STOP, dropoff: STOP, parcelSize: 'SMALL' as const, distanceMeters: 0 },
+      };
+      return {
+        kind: 'changeOrder',
+        changeId: 'change',
+        by: OPS,
+        request: { change, appliedAt: null, order },
+      };
+    }),
+);
+
 const happening: fc.Arbitrary<Happening> = fc.oneof(
+  { weight: 2, arbitrary: changing },
   { weight: 7, arbitrary: search },
   { weight: 7, arbitrary: offerAnswer },
   { weight: 12, arbitrary: step },
@@ -671,8 +711,7 @@ function tell(world: World, on: DeliveryId, it: DeliveryEvent): void {
  * else happens once.
  */
 function checkRepeat(world: World, on: DeliveryId, it: DeliveryEvent, first: Answer): void {
-  const repeated: DeliveryEvent =
-    it.kind === 'lookForDriver' ? { ...it, search: { ...it.search, chosen: [] } } : it;
+  const repeated = repeatOf(it, first);
   world.now += it.kind === 'escalate' ? 0 : 1;
   const {
     state,
@@ -687,6 +726,12 @@ function checkRepeat(world: World, on: DeliveryId, it: DeliveryEvent, first: Ans
     ? isRefusal(answer) && answer.refused === first.refused
     : canonicalJson(answer) === canonicalJson(first);
   holds(isSame, `a repeated ${it.kind} is answered ${canonicalJson(first)}, not ${canonicalJson(answer)}`);
+}
+
+function repeatOf(it: DeliveryEvent, first: Answer): DeliveryEvent {
+  if (it.kind === 'lookForDriver') return { ...it, search: { ...it.search, chosen: [] } };
+  if (it.kind !== 'changeOrder' || it.request === null || !('at' in first)) return it;
+  return { ...it, request: { ...it.request, appliedAt: first.at } }; // as its row has it by then
 }
 
 /** Acknowledged results never change. */

@@ -84,6 +84,42 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     workflow: DELIVERY,
+    name: 'order-changed-at-every-stage',
+    drivers: [V2],
+    play: async (stage) => {
+      const soon = Date.now() + 2_500;
+      const delivery = await stage.dispatch({ searchAt: new Date(soon) });
+      const note = (notes: string) => stage.changeOrder(delivery, { pickup: { notes }, dropoff: {} });
+      await note('side door');
+      await stage.offered(delivery, stage.driver(0));
+      await note('front door');
+      await stage.accept(delivery, await stage.offered(delivery, stage.driver(0)));
+      await note('back door');
+      await stage.steps(delivery, stage.driver(0), 'arriveAtPickup', 'pickUp');
+      await note('no door');
+      await stage.steps(delivery, stage.driver(0), 'arriveAtDropoff', 'deliver');
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY,
+    name: 'order-postponed-while-searching',
+    drivers: [],
+    play: async (stage) => {
+      const delivery = await stage.dispatch();
+      await stage.is(delivery, 'SEARCHING');
+      await stage.changeOrder(delivery, { pickup: {}, dropoff: {}, readyAt: Date.now() + HOUR_MS });
+      await stage.is(delivery, 'PENDING');
+      await stage.changeOrder(delivery, { pickup: {}, dropoff: {}, readyAt: Date.now() });
+      await stage.is(delivery, 'SEARCHING');
+      await stage.cancel(delivery);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY,
     name: 'cancelled-searching',
     drivers: [],
     play: async (stage) => {

@@ -12,6 +12,7 @@ import {
   TASK_QUEUE,
   type WORKFLOWS,
 } from '../../workflows/contract';
+import { v7 as newId } from 'uuid';
 import type { NewDelivery } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import type { RealTemporalWorld } from '../support/realTemporalWorld';
@@ -145,6 +146,19 @@ export class Stage {
   raisePay({ handle }: RunningDelivery, bonusCents: number): Promise<Answer> {
     return handle.executeUpdate(COMMANDS.raisePay.update, {
       args: [{ bonusCents, by: OPS, why: 'rain', correlationId }],
+    });
+  }
+
+  /** What changes is in the database, and the workflow is told its id. */
+  async changeOrder(
+    { handle, deliveryId }: RunningDelivery,
+    content: { pickup: object; dropoff: object; readyAt?: number },
+  ): Promise<Answer> {
+    const { id: changeId } = await this.world.db.orderChange.create({
+      data: { id: newId(), deliveryId, requestKey: newId(), content },
+    });
+    return handle.executeUpdate(COMMANDS.changeOrder.update, {
+      args: [{ changeId, by: OPS, correlationId }],
     });
   }
 

@@ -54,6 +54,7 @@ export type Client = {
   get(path: string): request.Test;
   post(path: string, body?: object): request.Test;
   put(path: string, body?: object): request.Test;
+  patch(path: string, body?: object): request.Test;
 };
 
 export type ApiWorld = DispatchWorld & {
@@ -95,6 +96,7 @@ export async function createApiWorld(
         get: (path) => sent(request(server).get(path)),
         post: (path, body) => sent(request(server).post(path)).send(body),
         put: (path, body) => sent(request(server).put(path)).send(body),
+        patch: (path, body) => sent(request(server).patch(path)).send(body),
       };
     },
     close: async () => {

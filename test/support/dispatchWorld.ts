@@ -33,6 +33,9 @@ export const TEST_LIMITS: DispatchLimits = {
   lapsePause: { afterLapses: 0, pauseMs: 15 * 60_000 },
   pushesOffers: false,
   orders: ORDER_LIMITS,
+  searchLeadMs: 600_000,
+  travel: TRAVEL_MODEL,
+  timeScale: 1,
 };
 
 export const CITY = 'testville';

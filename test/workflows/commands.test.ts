@@ -83,8 +83,9 @@ describe('the update id', () => {
       COMMANDS.handOver.updateId({ ...given, meetingId: null }, REQUEST),
       COMMANDS.raisePay.updateId({ ...act, bonusCents: 1 }, REQUEST),
       COMMANDS.resumeSearch.updateId(act, REQUEST),
+      COMMANDS.changeOrder.updateId({ changeId: 'c', by, correlationId: 'c' }, REQUEST),
     ]).toEqual(
-      ['fail', 'cancel', 'assign', 'handOver', 'raisePay', 'resumeSearch'].map(
+      ['fail', 'cancel', 'assign', 'handOver', 'raisePay', 'resumeSearch', 'changeOrder'].map(
         (verb) => `${verb}/x/driver/d/key-k`,
       ),
     );
@@ -93,8 +94,12 @@ describe('the update id', () => {
 
 describe('a command', () => {
   const HOMES = ['workflows/commands.ts', 'domain/delivery/', 'api/routes/'];
-  /** A hand-over looks up its meeting point, and a rescue is also a signal. */
-  const KNOWN = ['services/deliveries/deliveryEvents.ts: handOver', 'workflows/delivery.ts: rescueDelivery'];
+  /** A hand-over looks up its meeting point, a change what it changes, and a rescue is also a signal. */
+  const KNOWN = [
+    'services/deliveries/deliveryEvents.ts: changeOrder',
+    'services/deliveries/deliveryEvents.ts: handOver',
+    'workflows/delivery.ts: rescueDelivery',
+  ];
   const FOLDERS = ['domain', 'workflows', 'services', 'activities', 'adapters', 'api', 'worker'];
   const files = FOLDERS.flatMap((folder) =>
     readdirSync(join(PROJECT, folder), { recursive: true, encoding: 'utf8' }).map(

@@ -12,6 +12,7 @@ import {
   type Entry,
   type NewAssignment,
   type NewOffer,
+  type OrderWrite,
 } from '../deliveryState';
 import { type OfferFacts } from '../offer';
 import { type Actor, canMove, type DeliveryStatus } from '../status';
@@ -25,6 +26,7 @@ export class ChangeSet {
   private state: DeliveryState;
   private readonly newOffers: NewOffer[] = [];
   private newAssignment: NewAssignment | null = null;
+  private orderWrite: OrderWrite | null = null;
   private readonly entries: Entry[] = [];
   private readonly emits: Emit[] = [];
   private readonly messages: Message[] = [];
@@ -45,6 +47,7 @@ export class ChangeSet {
       answer,
       newOffers: this.newOffers,
       newAssignment: this.newAssignment,
+      orderWrite: this.orderWrite,
       entries: this.entries,
       messages: [...emits, ...this.messages],
     };
@@ -166,6 +169,13 @@ export class ChangeSet {
   setDriver(driverId: string, set: Partial<DriverFacts>): void {
     const drivers = { ...this.state.drivers, [driverId]: { ...this.driver(driverId), ...set } };
     this.state = { ...this.state, drivers };
+  }
+
+  /** Writes the order anew, and that the change was applied. */
+  writeOrder(write: OrderWrite): void {
+    const { readyAt, searchAt, payCents, zoneId } = write.order;
+    this.orderWrite = write;
+    if (write.fields.length > 0) this.setDelivery({ readyAt, searchAt, payCents, zoneId });
   }
 
   putCase(supportCase: CaseFacts): void {

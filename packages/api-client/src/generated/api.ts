@@ -948,7 +948,137 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change contact, phone, notes, door, ready time or fee before the pickup
+         * @description For: merchant, ops.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "Idempotency-Key"?: string;
+                };
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["OrderChange"];
+                };
+            };
+            responses: {
+                /** @description The delivery as it is now; the driver is told */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Delivery"];
+                    };
+                };
+                /** @description MALFORMED_REQUEST, INVALID_REQUEST */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAUTHENTICATED */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description FORBIDDEN */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description NOT_FOUND */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description ILLEGAL_TRANSITION */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description BODY_TOO_LARGE */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNSUPPORTED_MEDIA_TYPE */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description STOP_OUT_OF_AREA, TIME_NOT_POSSIBLE */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description TOO_MANY_REQUESTS */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description INTERNAL */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAVAILABLE, NOT_ANSWERED_IN_TIME */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         trace?: never;
     };
     "/v2/deliveries/{id}/cancel": {
@@ -8133,6 +8263,13 @@ export interface components {
             deliveryId: string;
         } | {
             /** @enum {string} */
+            outcome: "orderChanged";
+            /** Format: uuid */
+            deliveryId: string;
+            /** Format: date-time */
+            at: string;
+        } | {
+            /** @enum {string} */
             outcome: "assigned";
             /** Format: uuid */
             deliveryId: string;
@@ -8440,6 +8577,27 @@ export interface components {
             deviceAt: string | null;
             correlationId: string;
             detail?: unknown;
+        };
+        /** @description Absent: unchanged */
+        OrderChange: {
+            pickup?: components["schemas"]["StopChange"];
+            dropoff?: components["schemas"]["StopChange"];
+            /**
+             * Format: date-time
+             * @description When the goods are ready; null: now
+             */
+            readyAt?: string | null;
+            /** @description What the merchant pays from now on */
+            feeCents?: number;
+        };
+        /** @description Absent: unchanged. Null or empty: none */
+        StopChange: {
+            address?: string;
+            point?: components["schemas"]["Point"];
+            contactName?: string | null;
+            /** @description Kept as given. The service adds the number in E.164 where it finds one */
+            contactPhone?: string | null;
+            notes?: string | null;
         };
         Driver: {
             /** Format: uuid */
@@ -9020,7 +9178,7 @@ export interface components {
                 /** @description ops/<subject>, driver/<id>, system/<rule>, … */
                 by: string | null;
                 /** @enum {string|null} */
-                resolution: "ASSIGNED" | "CLOSED" | "SEARCH_RESUMED" | "STEP_TAKEN" | "HANDED_OVER" | "RELEASED" | "HEARD_AGAIN" | "BY_OPS" | null;
+                resolution: "ASSIGNED" | "CLOSED" | "SEARCH_RESUMED" | "SEARCH_POSTPONED" | "STEP_TAKEN" | "HANDED_OVER" | "RELEASED" | "HEARD_AGAIN" | "BY_OPS" | null;
                 note: string | null;
             } | null;
             delivery: components["schemas"]["EscalatedDelivery"];

@@ -193,6 +193,19 @@ export interface components {
              */
             at: string;
         };
+        OrderChanged: {
+            /** Format: uuid */
+            deliveryId: string;
+            /** Format: uuid */
+            driverId: string;
+            /** @description What changed: `dropoff.address`, `pickup.notes`, `readyAt` and the like */
+            fields: string[];
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            at: string;
+        };
         AvailabilityChanged: {
             /** Format: uuid */
             driverId: string;
@@ -264,7 +277,7 @@ export interface components {
             /** Format: uuid */
             driverId: string | null;
             /** @enum {string|null} */
-            resolution: "ASSIGNED" | "CLOSED" | "SEARCH_RESUMED" | "STEP_TAKEN" | "HANDED_OVER" | "RELEASED" | "HEARD_AGAIN" | "BY_OPS" | null;
+            resolution: "ASSIGNED" | "CLOSED" | "SEARCH_RESUMED" | "SEARCH_POSTPONED" | "STEP_TAKEN" | "HANDED_OVER" | "RELEASED" | "HEARD_AGAIN" | "BY_OPS" | null;
             /**
              * Format: date-time
              * @description When it happened
@@ -450,6 +463,7 @@ export interface EventsByAudience {
         DELIVERY_UNASSIGNED: components["schemas"]["AssignmentEnd"];
         DELIVERY_CANCELLED: components["schemas"]["AssignmentEnd"];
         PAY_RAISED: components["schemas"]["PayRaised"];
+        ORDER_CHANGED: components["schemas"]["OrderChanged"];
         AVAILABILITY_CHANGED: components["schemas"]["AvailabilityChanged"];
         SESSION_EXPIRING: components["schemas"]["SessionExpiring"];
     };

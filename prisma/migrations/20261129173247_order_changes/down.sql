@@ -1,0 +1,2 @@
+-- The way back. What was changed stays in the orders.
+DROP TABLE "order_changes";

@@ -112,6 +112,7 @@ export function settles(resolution: CaseResolution, reason: CaseReason): boolean
       return true;
     case 'ASSIGNED':
     case 'SEARCH_RESUMED':
+    case 'SEARCH_POSTPONED':
     case 'HANDED_OVER':
     case 'RELEASED':
     case 'HEARD_AGAIN':

@@ -28,8 +28,10 @@ import { pushEndpoints } from './routes/push';
 import { rescueEndpoints } from './routes/rescue';
 import { CODEC_PATH, temporalCodecEndpoints } from './routes/temporalCodec';
 import { trackingEndpoints } from './routes/tracking';
+import { suspensionEndpoints } from './routes/suspensions';
 import { zoneHealthEndpoints } from './routes/zoneHealth';
 import { endpointRouter, problemHandler } from './http/serve';
+import { createThrottle } from './http/throttle';
 
 /** All that the API offers beside probes and docs. */
 export function apiEndpoints(deps: ApiDeps): Endpoint[] {
@@ -52,6 +54,7 @@ export function apiEndpoints(deps: ApiDeps): Endpoint[] {
     ...rescueEndpoints(deps),
     ...temporalCodecEndpoints(deps),
     ...trackingEndpoints(deps),
+    ...suspensionEndpoints(deps),
   ];
 }
 
@@ -63,7 +66,7 @@ export function createApp(deps: ApiDeps): Express {
   return appOf(deps, (app) => {
     app.use(CODEC_PATH, codecCors(deps.payloads.uiOrigin));
     app.use(cors(deps.settings.corsOrigins));
-    app.use(endpointRouter({ ...deps, rateLimits }, endpoints), ...details);
+    app.use(endpointRouter({ ...deps, rateLimits, throttle: createThrottle() }, endpoints), ...details);
   });
 }
 

@@ -5,6 +5,7 @@ import type { Services } from '../services/compose';
 import type { FeatureService } from '../services/features/featureService';
 import type { Clock, DriverStates, NewId, Read, RoomStates } from '../services/ports';
 import type { ReadinessReport } from '../services/readiness';
+import type { SuspendedSubjects } from '../services/suspendedSubjects';
 import type { PrismaClient } from '../prisma/client/client';
 import type { ApiSettings } from '../settings';
 import type { CommandSender } from './commands/commandSender';
@@ -26,6 +27,8 @@ type CalledServices = Pick<
   | 'supportCases'
   | 'strandedGoods'
   | 'rescue'
+  | 'fingerprints'
+  | 'suspensions'
   | 'audit'
 >;
 
@@ -46,6 +49,8 @@ export type ApiDeps = CalledServices & {
   /** For the counters of rate limits. */
   redis: Redis;
   readToken: TokenReader;
+  /** Whom this process refuses. */
+  suspended: Pick<SuspendedSubjects, 'has' | 'refresh'>;
   /** Only in the demo of `npm start`: signs in people of the demo from the docs page. */
   signDemoToken?: TokenSigner | null;
   commands: CommandSender;

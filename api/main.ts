@@ -17,6 +17,7 @@ import { composeRelayedServices, startFeatures } from '../services/compose';
 import { createFeatureService } from '../services/features/featureService';
 import type { DriverMap } from '../services/ports';
 import { createReadiness } from '../services/readiness';
+import { createSuspendedSubjects } from '../services/suspendedSubjects';
 import { readApiSettings, startFailure } from '../settings';
 import { readTemporalSettings } from '../settings/temporal';
 import { createCommandSender } from './commands/commandSender';
@@ -79,6 +80,8 @@ async function main(): Promise<void> {
   const notifyRelay = relay.notify;
   const tracking = settings.tracking === null ? null : createTrackingTokens(settings.tracking);
   const readToken = withTracking(createTokenReader(settings.auth, log), tracking);
+  const suspended = createSuspendedSubjects({ read: () => services.suspensions.list(), log });
+  await suspended.start();
 
   const dependencies = {
     ...commonChecks({ db, redis, clock }),
@@ -98,6 +101,7 @@ async function main(): Promise<void> {
     redis,
     readToken,
     tracking,
+    suspended,
     signDemoToken: settings.demoSignIn ? createLocalSigner(settings.auth) : null,
     features: createFeatureService({
       db,
@@ -165,7 +169,7 @@ async function main(): Promise<void> {
   adminServer?.close();
   adminServer?.closeAllConnections();
   clearInterval(reporting);
-  await Promise.all([relay.stop(), features.stop()]);
+  await Promise.all([relay.stop(), features.stop(), suspended.stop()]);
   await Promise.allSettled([db.$disconnect(), redis.quit(), connection.close()]);
   log.info('stopped');
 }

@@ -14,12 +14,14 @@ import {
   decideAvailability,
 } from '../domain/driver/availabilityChange';
 import { type Actor } from '../domain/delivery/status';
+import { bringsOnDuty } from '../domain/driver/suspension';
 import { driverRoom, type Message, opsRoom } from '../domain/notices/message';
 import { writeAvailability } from '../adapters/postgres/availabilityWriter';
 import { type Database, type Tx, readerOf } from '../adapters/postgres/database';
 import { lockDriver, readDrivers } from '../adapters/postgres/deliveryRow';
 import { type DriverWork, readDriverWork } from '../adapters/postgres/driverWork';
 import { enqueue } from '../adapters/postgres/outbox';
+import { readSuspension } from '../adapters/postgres/suspensionRows';
 import { type Clock, type DriverMap, type Features } from './ports';
 
 export type AvailabilityDeps = {
@@ -55,7 +57,7 @@ export type AvailabilityState = {
 /** A refusal is a value. `changed` is false if nothing had to be written. */
 export type AvailabilityAnswer =
   | { outcome: 'notFound' }
-  | { outcome: 'refused'; code: AvailabilityRefusal; detail: string }
+  | { outcome: 'refused'; code: AvailabilityRefusal | 'DRIVER_SUSPENDED'; detail: string }
   | { outcome: 'done'; changed: boolean; state: AvailabilityState };
 
 /**
@@ -151,6 +153,8 @@ async function decideAndWrite(
 ): Promise<AvailabilityAnswer> {
   const driver = await lockDriver(readerOf(tx), driverId);
   if (!driver) return { outcome: 'notFound' };
+  if (bringsOnDuty(asked) && (await readSuspension(readerOf(tx), { kind: 'driver', id: driverId })))
+    return { outcome: 'refused', code: 'DRIVER_SUSPENDED', detail: 'the driver is suspended' };
   const work = await readDriverWork(tx, driverId);
   const now = deps.clock();
   const facts = { ...driver.facts, lastFixAt: later(driver.facts.lastFixAt, lastContactAt) };

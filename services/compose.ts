@@ -43,10 +43,12 @@ import {
 import { createPositions, type Positions } from './positions';
 import { createPushSubscriptions, type PushSubscriptions } from './pushSubscriptions';
 import { createRegistration, type Registration } from './registration';
+import { createRequestFingerprints, type RequestFingerprints } from './requestFingerprints';
 import { createRescue, type RescueService } from './rescue';
 import { createRoomStates } from './roomStates';
 import { createStrandedGoods, type StrandedGoods } from './strandedGoods';
 import { createSupportCases, type SupportCases } from './supportCases';
+import { createSuspensions, type SuspensionService } from './suspensions';
 import { createWake, type Wake, type WakeDeps } from './wake';
 import { createZoneHealth, type ZoneHealth, type ZoneHealthDeps } from './zones/zoneHealth';
 
@@ -86,6 +88,8 @@ export type Services = {
   supportCases: SupportCases;
   strandedGoods: StrandedGoods;
   rescue: RescueService;
+  suspensions: SuspensionService;
+  fingerprints: RequestFingerprints;
   zoneHealth: ZoneHealth;
   audit: AuditService;
   liveMap: LiveMap;
@@ -116,8 +120,10 @@ export function composeServices(deps: ServiceDeps): Services {
     pushSubscriptions: createPushSubscriptions({ db, clock, newId }),
     driverStates: createDriverStates({ db, clock }),
     roomStates: createRoomStates({ read: poolReader(postgres), clock }),
-    supportCases: createSupportCases({ db, clock, notifyRelay }),
     strandedGoods: createStrandedGoods({ db, clock, notifyRelay }),
+    supportCases: createSupportCases({ db, clock, newId, notifyRelay }),
+    fingerprints: createRequestFingerprints({ read: poolReader(postgres), clock }),
+    suspensions: createSuspensions({ db, features, clock, newId, limits, notifyRelay }),
     rescue: createRescue({ db, features, clock, newId, limits, notifyRelay }),
     zoneHealth: createZoneHealth({
       db,
@@ -147,13 +153,20 @@ export function composeServices(deps: ServiceDeps): Services {
 
 /** The receivers of outbox messages, in a process with these services. */
 export function composeMessageHandler(
-  { availability, liveMap, wake }: Pick<Services, 'availability' | 'liveMap' | 'wake'>,
+  {
+    availability,
+    liveMap,
+    supportCases,
+    wake,
+  }: Pick<Services, 'availability' | 'liveMap' | 'supportCases' | 'wake'>,
   outgoing: Pick<MessageDeps, 'dispatcher' | 'emitter' | 'notify'>,
 ): MessageHandler {
   return createMessageHandler({
     ...outgoing,
     syncDriver: (driverId) => liveMap.syncDriver(driverId),
     releaseDriver: (driverId, correlationId) => availability.releaseDriver(driverId, correlationId),
+    merchantSuspended: (deliveryId, by, correlationId) =>
+      supportCases.open(deliveryId, { reason: 'MERCHANT_SUSPENDED', by, correlationId }),
     driverFree: (driver) => wake.driverFree(driver),
   });
 }

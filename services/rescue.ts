@@ -1,9 +1,6 @@
 import { type AvailabilityLimits } from '../domain/driver/availability';
-import { carryingOf, decideAvailability } from '../domain/driver/availabilityChange';
 import { type Actor } from '../domain/delivery/status';
-import { type Message } from '../domain/notices/message';
 import { writeEntries } from '../adapters/postgres/audit';
-import { writeAvailability } from '../adapters/postgres/availabilityWriter';
 import { type Database, type Tx, readerOf } from '../adapters/postgres/database';
 import { lockDriver, type ReadDriver } from '../adapters/postgres/deliveryRow';
 import { type DriverWork, readDriverWork } from '../adapters/postgres/driverWork';
@@ -16,7 +13,7 @@ import {
   type RescueResult,
   writeRescue,
 } from '../adapters/postgres/rescueRows';
-import { availabilityMessages } from './availability';
+import { endDuty } from './endDuty';
 import { type Clock, type Features, type NewId } from './ports';
 
 export type { RescueJob, RescueResult };
@@ -136,43 +133,4 @@ async function writeRescued(
   } = await writeEntries(tx, subject, [entry], at, correlationId);
   await tx.$executeRaw`UPDATE drivers SET audit_hash = ${head} WHERE id = ${driverId}::uuid`;
   return { facts, auditHash: head };
-}
-
-/**
- * Sets the driver OFFLINE, at once or once they no longer carry goods. The change sends no message to the
- * deliveries, because they get the rescue.
- */
-async function endDuty(
-  tx: Tx,
-  { limits, features }: RescueDeps,
-  driver: ReadDriver,
-  { assignments }: DriverWork,
-  { by, correlationId }: RescueAsked,
-  at: number,
-): Promise<Message[]> {
-  const { cityId, driverId } = driver.facts;
-  const pickedUp = assignments.filter(({ isPickedUp }) => isPickedUp).length;
-  const request = {
-    kind: 'set',
-    availability: 'OFFLINE',
-    carrying: carryingOf(assignments.length - pickedUp, pickedUp),
-  } as const;
-  const decision = decideAvailability(
-    driver.facts,
-    request,
-    limits,
-    { availabilityStates: features.isOn('availability_states', { cityId, key: driverId }) },
-    at,
-  );
-  switch (decision.kind) {
-    case 'refused':
-      // A change to OFFLINE is never refused.
-      throw new Error(`driver ${driverId} could not be taken off duty: ${decision.detail}`);
-    case 'unchanged':
-      return [];
-    case 'changed': {
-      await writeAvailability(tx, driver, decision, { by, at, correlationId });
-      return availabilityMessages(decision, at);
-    }
-  }
 }

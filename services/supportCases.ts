@@ -2,6 +2,7 @@ import {
   acknowledgeCase,
   type CaseDecision,
   type HandResolution,
+  openCaseByHand,
   resolveCaseByHand,
 } from '../domain/support/caseByHand';
 import { type Actor, nameOf } from '../domain/delivery/status';
@@ -11,11 +12,12 @@ import { writeEntries } from '../adapters/postgres/audit';
 import { type Database, type Tx, readerOf } from '../adapters/postgres/database';
 import { readDelivery, type ReadDelivery, readOpenCase } from '../adapters/postgres/deliveryRow';
 import { enqueue } from '../adapters/postgres/outbox';
-import { type Clock } from './ports';
+import { type Clock, type NewId } from './ports';
 
 export type SupportCasesDeps = {
   db: Database;
   clock: Clock;
+  newId: NewId;
   /** Called after a commit that wrote to the outbox. */
   notifyRelay: () => void;
 };
@@ -38,6 +40,11 @@ export type SupportCases = {
     caseId: string,
     how: { by: Actor; resolution: HandResolution; note: string | null; correlationId: string },
   ): Promise<CaseAnswer>;
+  /** Opens a case, unless the delivery has one or is over. */
+  open(
+    deliveryId: string,
+    what: { reason: 'MERCHANT_SUSPENDED'; by: Actor; correlationId: string },
+  ): Promise<void>;
 };
 
 export function createSupportCases(deps: SupportCasesDeps): SupportCases {
@@ -50,7 +57,44 @@ export function createSupportCases(deps: SupportCasesDeps): SupportCases {
       change(deps, caseId, { by, note, correlationId }, ({ open, delivery, now }) =>
         resolveCaseByHand(open, delivery, { by, now, resolution, note }),
       ),
+    open: async (deliveryId, { reason, by, correlationId }) => {
+      const { db, clock, newId, notifyRelay } = deps;
+      const isOpened = await db.$transaction(async (tx) => {
+        const delivery = await readDelivery(readerOf(tx), deliveryId, 'lock');
+        if (!delivery) return false;
+        const now = clock();
+        const open = await readOpenCase(readerOf(tx), deliveryId);
+        const decision = openCaseByHand(open, delivery.facts, { by, now, reason, caseId: newId() });
+        if (decision.kind !== 'changed') return false;
+        await insertCase(tx, delivery.facts, decision.next);
+        await writeEntry(tx, delivery, decision, correlationId, now);
+        return true;
+      });
+      if (isOpened) notifyRelay();
+    },
   };
+}
+
+async function insertCase(
+  tx: Tx,
+  { deliveryId, cityId, zoneId }: DeliveryFacts,
+  { caseId, level, state, reason, driverId, openedAt, roseAt }: CaseFacts,
+): Promise<void> {
+  const [opened, rose] = [new Date(openedAt), new Date(roseAt)];
+  await tx.escalation.create({
+    data: {
+      id: caseId,
+      deliveryId,
+      cityId,
+      zoneId,
+      level,
+      state,
+      reason,
+      driverId,
+      openedAt: opened,
+      roseAt: rose,
+    },
+  });
 }
 
 type Asked = { by: Actor; note: string | null; correlationId: string };
@@ -109,13 +153,25 @@ async function decideAndWrite(
 
 async function write(
   tx: Tx,
-  { facts, auditHash }: ReadDelivery,
-  { next, entry, messages }: Extract<CaseDecision, { kind: 'changed' }>,
+  delivery: ReadDelivery,
+  decision: Extract<CaseDecision, { kind: 'changed' }>,
   asked: Asked,
   now: number,
 ): Promise<void> {
-  const { deliveryId, cityId, merchantId, sellerOrderId } = facts;
+  const { next } = decision;
   await tx.escalation.update({ where: { id: next.caseId }, data: rowOf(next, asked, now) });
+  await writeEntry(tx, delivery, decision, asked.correlationId, now);
+}
+
+/** The entry in the delivery's chain, and the messages. */
+async function writeEntry(
+  tx: Tx,
+  { facts, auditHash }: ReadDelivery,
+  { entry, messages }: Extract<CaseDecision, { kind: 'changed' }>,
+  correlationId: string,
+  now: number,
+): Promise<void> {
+  const { deliveryId, cityId, merchantId, sellerOrderId } = facts;
   const subject = {
     cityId,
     deliveryId,
@@ -124,9 +180,9 @@ async function write(
     deliveryHash: auditHash,
     driverHashes: {},
   };
-  const { deliveryHash } = await writeEntries(tx, subject, [entry], now, asked.correlationId);
+  const { deliveryHash } = await writeEntries(tx, subject, [entry], now, correlationId);
   await tx.$executeRaw`UPDATE deliveries SET audit_hash = ${deliveryHash} WHERE id = ${deliveryId}::uuid`;
-  await enqueue(tx, deliveryId, asked.correlationId, messages);
+  await enqueue(tx, deliveryId, correlationId, messages);
 }
 
 function rowOf(

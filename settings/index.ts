@@ -126,13 +126,14 @@ export const DEFAULT_CLAIMS: ClaimSettings = {
 };
 export const DEFAULT_TOKEN_AGE_MS = 24 * 3_600_000;
 
-/** Requests a minute. */
+/** Points a minute: requests, positions, handshakes. */
 export type RateLimits = {
   perMinute: number;
   merchantPerMinute: number;
   opsPerMinute: number;
   locationPerMinute: number;
   availabilityPerMinute: number;
+  handshakesPerMinute: number;
   badTokenPerMinute: number;
 };
 
@@ -422,6 +423,7 @@ function apiPart(read: Read): Omit<ApiSettings, keyof Settings> {
       opsPerMinute: read(API.opsPerMinute),
       locationPerMinute: read(API.locationPerMinute),
       availabilityPerMinute: read(API.availabilityPerMinute),
+      handshakesPerMinute: read(API.handshakesPerMinute),
       badTokenPerMinute: read(API.badTokenPerMinute),
     },
   };

@@ -503,11 +503,18 @@ export const API_VARIABLES = {
     PER_MINUTE,
     'availability changes a minute of one driver, counted separately',
   ),
+  handshakesPerMinute: whole(
+    'RATE_LIMIT_HANDSHAKES_PER_MINUTE',
+    60,
+    PER_MINUTE,
+    'socket connections a minute of one subject',
+  ),
   badTokenPerMinute: whole(
     'RATE_LIMIT_BAD_TOKEN_PER_MINUTE',
     60,
     PER_MINUTE,
-    'requests a minute without a valid token from one IP address',
+    'requests and handshakes a minute without a valid token from one IP address (IPv6: one /64); beyond it ' +
+      'their 401 comes late',
   ),
 };
 

@@ -9,6 +9,7 @@ import type { Database } from '../adapters/postgres/database';
 import { createOpenRowsStore } from '../adapters/postgres/openRowsStore';
 import { pruneSent } from '../adapters/postgres/outbox';
 import { prunePositions } from '../adapters/postgres/positionRows';
+import { pruneFingerprints } from '../adapters/postgres/requestFingerprints';
 import { createReevaluate, createRunningDeliveries } from '../adapters/temporal/runningDeliveries';
 import { createUnassignedRows } from '../adapters/postgres/unassignedRows';
 import { pruneHealth } from '../adapters/postgres/zoneHealthRows';
@@ -79,6 +80,7 @@ export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<
       pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
       pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs),
       prunePositions: (olderThanMs) => prunePositions(db, olderThanMs),
+      pruneFingerprints: (olderThanMs) => pruneFingerprints(db, olderThanMs),
       positionsKeptMs: settings.positionsKeptMs,
       clock,
     }),

@@ -5,6 +5,7 @@ export type UpkeepReport = {
   messagesForgotten: number;
   healthForgotten: number;
   positionsForgotten: number;
+  fingerprintsForgotten: number;
 };
 
 export type UpkeepDeps = {
@@ -24,6 +25,8 @@ export type UpkeepDeps = {
   /** The same for the position history, which is kept for `positionsKeptMs`. */
   prunePositions: (olderThanMs: number) => Promise<number>;
   positionsKeptMs: number;
+  /** The same for the fingerprints of requests with an idempotency key. */
+  pruneFingerprints: (olderThanMs: number) => Promise<number>;
   clock: Clock;
 };
 
@@ -32,12 +35,15 @@ const MONTHS_AHEAD = 3;
 const SENT_KEPT_MS = 24 * 3_600_000;
 /** Long enough to compare with the same hour of last week. */
 const HEALTH_KEPT_MS = 7 * 24 * 3_600_000;
+/** Longer than any client retries. */
+const FINGERPRINTS_KEPT_MS = 30 * 24 * 3_600_000;
 
 export function createUpkeep({
   ensureAuditPartitions,
   pruneSent,
   pruneHealth,
   prunePositions,
+  pruneFingerprints,
   positionsKeptMs,
   clock,
 }: UpkeepDeps): () => Promise<UpkeepReport> {
@@ -50,6 +56,7 @@ export function createUpkeep({
     const messagesForgotten = await untilNone(() => pruneSent(SENT_KEPT_MS));
     const healthForgotten = await untilNone(() => pruneHealth(HEALTH_KEPT_MS));
     const positionsForgotten = await untilNone(() => prunePositions(positionsKeptMs));
+    const fingerprintsForgotten = await untilNone(() => pruneFingerprints(FINGERPRINTS_KEPT_MS));
     const [made] = partitions;
     if (made.status === 'rejected') throw made.reason;
     return {
@@ -57,6 +64,7 @@ export function createUpkeep({
       messagesForgotten,
       healthForgotten,
       positionsForgotten,
+      fingerprintsForgotten,
     };
   };
 }

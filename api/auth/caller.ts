@@ -1,4 +1,5 @@
 import type { Actor } from '../../domain/delivery/status';
+import type { SuspensionSubject } from '../../domain/driver/suspension';
 
 export const ROLES = ['driver', 'ops', 'merchant', 'customer'] as const;
 export type Role = (typeof ROLES)[number];
@@ -35,4 +36,18 @@ export function coversCity(caller: Caller, cityId: string): boolean {
 /** Whether there is a city in which the caller may act. Ops whose token names none may do nothing anywhere. */
 export function coversAnyCity(caller: Caller): boolean {
   return caller.role !== 'ops' || caller.cities === 'all' || caller.cities.length > 0;
+}
+
+/** Who may be suspended behind this caller; null: nobody. */
+export function suspendableOf(caller: Caller): SuspensionSubject | null {
+  switch (caller.role) {
+    case 'driver':
+      return { kind: 'driver', id: caller.driverId };
+    case 'merchant':
+      return { kind: 'merchant', id: caller.merchantId };
+    case 'ops':
+    case 'customer':
+    case 'tracking':
+      return null;
+  }
 }

@@ -22,7 +22,13 @@ export type Call<P, Q, B> = {
 export type Reply = { status: number; body: unknown; headers?: Readonly<Record<string, string>> };
 
 /** A request before validation. */
-export type RawCall = Omit<Call<unknown, unknown, unknown>, 'sentBody'>;
+export type RawCall = Omit<Call<unknown, unknown, unknown>, 'sentBody'> & {
+  /**
+   * Compares the body with the one that the idempotency key came with first.
+   * @throws Problem IDEMPOTENCY_KEY_REUSED
+   */
+  requireSameRequest: (params: Readonly<Record<string, unknown>>) => Promise<void>;
+};
 
 export type ReplyKind = {
   description: string;
@@ -121,14 +127,19 @@ function writing<P extends z.ZodObject, B extends z.ZodType>(
     body: documentedBody ?? body,
     method,
     query: NOTHING,
-    answer: (raw) =>
-      handle({
+    answer: (raw) => {
+      const call = {
         ...raw,
         params: readParams(params, raw.params),
         query: read(NOTHING, raw.query),
         body: read(body, raw.body),
         sentBody: raw.body,
-      }),
+      };
+      // Only what is valid is compared: a client may mend an invalid request under its key.
+      return raw.idempotencyKey === null
+        ? handle(call)
+        : raw.requireSameRequest(call.params).then(() => handle(call));
+    },
   };
 }
 

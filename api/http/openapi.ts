@@ -33,6 +33,7 @@ const KEY_HEADER = 'Idempotency-Key';
 const ALWAYS: readonly ProblemCode[] = [
   'UNAUTHENTICATED',
   'FORBIDDEN',
+  'SUSPENDED',
   'TOO_MANY_REQUESTS',
   'INTERNAL',
   'UNAVAILABLE',
@@ -106,6 +107,7 @@ function routeOf({
         ...(body === null ? [] : WITH_BODY),
         'INVALID_REQUEST',
         ...(path.includes(':') ? ['NOT_FOUND' as const] : []),
+        ...(takesKey === true ? ['IDEMPOTENCY_KEY_REUSED' as const] : []),
         ...refusals,
       ]),
     },

@@ -28,6 +28,11 @@ export const PROBLEMS = {
     title: 'Not allowed for this role',
     when: 'The role of the token does not allow this, or only ops of all cities may do it.',
   },
+  SUSPENDED: {
+    status: 403,
+    title: 'Suspended',
+    when: 'Ops have suspended the driver or the merchant of the token.',
+  },
   NOT_FOUND: {
     status: 404,
     title: 'Not found',
@@ -120,6 +125,16 @@ export const PROBLEMS = {
     title: 'The driver works in another city',
     when: 'The driver and the delivery belong to different cities.',
   },
+  DRIVER_SUSPENDED: {
+    status: 409,
+    title: 'The driver is suspended',
+    when: 'A suspended driver cannot come on duty.',
+  },
+  MERCHANT_SUSPENDED: {
+    status: 409,
+    title: 'The merchant is suspended',
+    when: 'Ops send an order for a merchant who is suspended.',
+  },
   DRIVER_NOT_AVAILABLE: {
     status: 409,
     title: 'The driver is not available',
@@ -193,6 +208,11 @@ export const PROBLEMS = {
     status: 422,
     title: 'The centre is not valid',
     when: 'The centre of the city does not fit its time zone, or its zones are outside its area.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    title: 'The idempotency key was used for another request',
+    when: 'The same `Idempotency-Key` came with another body before, from the same caller to the same URL.',
   },
   UNKNOWN_CITY: {
     status: 422,

@@ -1,14 +1,19 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
 import type { RateLimits as Limits } from '../../settings';
 import type { Caller } from '../auth/caller';
+import { networkOf } from './addresses';
+import { type Counted, PointCounter } from './pointCounter';
 import { Problem } from './problems';
 
-/** The kinds of limits. `availability` applies to drivers only, since ops change the availability of many. */
-export type LimitKind = 'general' | 'location' | 'availability';
+/**
+ * The kinds of limits. `availability` applies to drivers only, since ops change the availability of many.
+ * `handshake`: connections of sockets.
+ */
+export type LimitKind = 'general' | 'location' | 'availability' | 'handshake';
 
-/** Limits requests per minute. The counters are in Redis, shared by all API processes (ADR 18). */
+/** Limits points per minute. The counters are in Redis, shared by all API processes (ADR 18, ADR 44). */
 export interface RateLimits {
   /**
    * Counts one request, or as many points. More points than the limit count as the limit, so that a fresh
@@ -16,48 +21,63 @@ export interface RateLimits {
    * @throws Problem TOO_MANY_REQUESTS
    */
   spend(caller: Caller, kind: LimitKind, points?: number): void | Promise<void>;
-  /** Counts one request without a valid token. @throws Problem TOO_MANY_REQUESTS */
-  spendBadToken(ip: string): void | Promise<void>;
+  /**
+   * Counts a request or a handshake without a valid token. It is refused in any case, so nothing is thrown, and
+   * nobody with a valid token behind the same address is concerned.
+   * @returns for how many seconds the address is over its limit; 0: it is within
+   */
+  spendBadToken(address: string): Promise<number>;
 }
 
 /**
- * While Redis is unavailable no request is refused, since the limits must not stop work. This is logged at most
- * every ten seconds.
+ * While Redis is unavailable each process counts by itself. This is logged at most every ten seconds.
  */
 export function createRateLimits(redis: Redis, limits: Limits, log: Logger, keyPrefix = ''): RateLimits {
   const warn = atMostEvery(10_000, (error: unknown) =>
-    log.warn({ err: error }, 'rate limits are off: Redis is unavailable'),
+    log.warn({ err: error }, 'rate limits hold for each process by itself: Redis is unavailable'),
   );
-  const limit = (name: string, perMinute: number): Limit =>
-    createLimit(
-      perMinute,
-      new RateLimiterRedis({
-        storeClient: redis,
-        keyPrefix: `${keyPrefix}limit:${name}`,
-        points: perMinute,
-        duration: 60,
-        inMemoryBlockOnConsumed: perMinute + 1,
-        rejectIfRedisNotReady: true,
-      }),
-      warn,
-    );
+  const counter = (name: string, perMinute: number): PointCounter => {
+    const options = { keyPrefix: `${keyPrefix}limit:${name}`, points: perMinute, duration: 60 };
+    const shared = new RateLimiterRedis({
+      ...options,
+      storeClient: redis,
+      inMemoryBlockOnConsumed: perMinute + 1,
+      rejectIfRedisNotReady: true,
+    });
+    return new PointCounter(perMinute, shared, new RateLimiterMemory(options), warn);
+  };
+  const limit = (name: string, perMinute: number): Limit => createLimit(perMinute, counter(name, perMinute));
   const general = limit('general', limits.perMinute);
   const merchant = limit('merchant', limits.merchantPerMinute);
   const ops = limit('ops', limits.opsPerMinute);
   const location = limit('location', limits.locationPerMinute);
   const availability = limit('availability', limits.availabilityPerMinute);
-  const badToken = limit('bad-token', limits.badTokenPerMinute);
+  const handshake = limit('handshake', limits.handshakesPerMinute);
+  const badToken = counter('bad-token', limits.badTokenPerMinute);
 
   const ofCaller = ({ role }: Caller, kind: LimitKind): Limit => {
     if (kind === 'location') return location;
+    if (kind === 'handshake') return handshake;
     if (kind === 'availability' && role === 'driver') return availability;
     return role === 'merchant' ? merchant : role === 'ops' ? ops : general;
   };
   return {
     spend: (caller, kind, points = 1) =>
-      points === 0 ? undefined : ofCaller(caller, kind)(`${caller.role}:${caller.subject}`, points),
-    spendBadToken: (ip) => badToken(ip),
+      points === 0 ? undefined : ofCaller(caller, kind)(keyOf(caller, kind), points),
+    spendBadToken: async (address) => {
+      const { left, until } = await badToken.take(networkOf(address), 1, 1);
+      return left > 0 ? 0 : secondsUntil(until);
+    },
   };
+}
+
+/**
+ * Whose points are counted together, whatever their tokens: the requests of a merchant from all its subjects, the
+ * handshakes of each subject.
+ */
+function keyOf(caller: Caller, kind: LimitKind): string {
+  const isMerchant = caller.role === 'merchant' && kind !== 'handshake';
+  return `${caller.role}:${isMerchant ? caller.merchantId : caller.subject}`;
 }
 
 /** Counts points, one by default, under this key. @throws Problem TOO_MANY_REQUESTS */
@@ -70,18 +90,23 @@ const MAX_SHARE_OF_LIMIT = 1 / 20;
 /** After this many new shares, the expired ones are removed. */
 const CLEAR_EVERY = 10_000;
 
-/** The requests that this process may still accept for one key, until the minute in Redis ends (epoch ms). */
-type Share = { left: number; until: number };
-
-function createLimit(perMinute: number, limiter: RateLimiterRedis, warn: (error: unknown) => void): Limit {
-  if (SHARE > perMinute * MAX_SHARE_OF_LIMIT)
-    return (key, points = 1) => takeAll(limiter, key, points, { perMinute, warn });
-  const shares = new Map<string, Share>();
+function createLimit(perMinute: number, counter: PointCounter): Limit {
+  const takeAll = async (key: string, points: number): Promise<void> => {
+    // More than one: the request itself has taken one point before. A fresh minute has the others.
+    const needed = Math.min(points, Math.max(1, perMinute - 1));
+    const { left, until } = await counter.take(key, needed, needed);
+    if (left < needed) throw tooMany(perMinute, until);
+  };
+  if (SHARE > perMinute * MAX_SHARE_OF_LIMIT) return (key, points = 1) => takeAll(key, points);
+  /** The points that this process may still spend for a key. */
+  const shares = new Map<string, Counted>();
   const fetches = new Map<string, Promise<void>>();
   let clearAt = CLEAR_EVERY;
   const fetchShare = async (key: string): Promise<void> => {
     try {
-      shares.set(key, await take(limiter, key, SHARE, { perMinute, warn }));
+      const share = await counter.take(key, SHARE, 1);
+      if (share.left === 0) throw tooMany(perMinute, share.until);
+      shares.set(key, share);
       if (shares.size >= clearAt) clearAt = removeExpired(shares) + CLEAR_EVERY;
     } finally {
       fetches.delete(key);
@@ -96,67 +121,29 @@ function createLimit(perMinute: number, limiter: RateLimiterRedis, warn: (error:
   const spend: Limit = (key, points = 1) => {
     const share = shares.get(key);
     if (share && share.left >= points && share.until > Date.now()) return void (share.left -= points);
-    return points > 1 ? takeAll(limiter, key, points, { perMinute, warn }) : wait(key);
+    return points > 1 ? takeAll(key, points) : wait(key);
   };
   return spend;
 }
 
-type Taking = { perMinute: number; warn: (error: unknown) => void };
-
-/** Counts points in Redis, not from a share; at most so many that a fresh minute has them. */
-async function takeAll(
-  limiter: RateLimiterRedis,
-  key: string,
-  points: number,
-  taking: Taking,
-): Promise<void> {
-  // The request itself has taken one point before.
-  const needed = Math.min(points, Math.max(1, taking.perMinute - 1));
-  const { left, until } = await take(limiter, key, needed, taking);
-  if (left < needed) throw tooMany(taking.perMinute, until - Date.now());
-}
-
 /** @returns the number of remaining shares */
-function removeExpired(shares: Map<string, Share>): number {
+function removeExpired(shares: Map<string, Counted>): number {
   const now = Date.now();
   for (const [key, { until }] of shares) if (until <= now) shares.delete(key);
   return shares.size;
 }
 
-/** While Redis is unavailable, a share is granted for this long without counting. */
-const UNCOUNTED_MS = 1_000;
-
-/** @returns the share; smaller at the end of the limit @throws Problem where nothing is left */
-async function take(
-  limiter: RateLimiterRedis,
-  key: string,
-  points: number,
-  { perMinute, warn }: Taking,
-): Promise<Share> {
-  const requestedAt = Date.now();
-  try {
-    const { msBeforeNext } = await limiter.consume(key, points);
-    return { left: points, until: requestedAt + msBeforeNext };
-  } catch (refused) {
-    if (!(refused instanceof RateLimiterRes)) {
-      warn(refused);
-      return { left: points, until: requestedAt + UNCOUNTED_MS };
-    }
-    const { consumedPoints, msBeforeNext } = refused;
-    const rest = perMinute - (consumedPoints - points);
-    // A refusal from the limiter's memory does not count, and has no consumed points.
-    if (consumedPoints > 0 && rest > 0) return { left: rest, until: requestedAt + msBeforeNext };
-    throw tooMany(perMinute, msBeforeNext);
-  }
-}
-
-function tooMany(perMinute: number, msBeforeNext: number): Problem {
-  const seconds = Math.max(1, Math.ceil(msBeforeNext / 1_000));
+function tooMany(perMinute: number, until: number): Problem {
+  const seconds = secondsUntil(until);
   return new Problem(
     'TOO_MANY_REQUESTS',
     `at most ${perMinute} requests per minute, where each position counts; retry in ${seconds} s`,
     { headers: { 'Retry-After': String(seconds) } },
   );
+}
+
+function secondsUntil(until: number): number {
+  return Math.max(1, Math.ceil((until - Date.now()) / 1_000));
 }
 
 function atMostEvery<T>(ms: number, act: (value: T) => void): (value: T) => void {

@@ -1,17 +1,22 @@
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
-import type { Caller } from '../auth/caller';
+import { type Caller, suspendableOf } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import type { Endpoint, Reply } from './endpoint';
 import { isOutage } from './outage';
 import { Problem, problemBody } from './problems';
 import type { RateLimits } from './rateLimits';
 import { correlationIdOf, measure, pathOf } from './requestLog';
+import type { Throttle } from './throttle';
 import { TokenError } from '../auth/tokens';
 
 /** The largest body, in bytes. */
 const MAX_BODY = '100kb';
 
-type ServeDeps = Pick<ApiDeps, 'readToken' | 'log' | 'checkReplies'> & { rateLimits: RateLimits };
+type ServeDeps = Pick<ApiDeps, 'readToken' | 'log' | 'checkReplies' | 'fingerprints' | 'suspended'> & {
+  rateLimits: RateLimits;
+  /** Holds back the 401 of an address that is over its limit. */
+  throttle: Throttle;
+};
 
 /** Routes each endpoint, and answers 405 to the other methods of its path. */
 export function endpointRouter(deps: ServeDeps, endpoints: readonly Endpoint[]): Router {
@@ -53,15 +58,21 @@ async function serve(
     deps.rateLimits.spend(caller, endpoint.limit ?? 'general', points);
   const counting = spend(1);
   if (counting) await counting;
+  const suspendable = suspendableOf(caller);
+  if (suspendable !== null && deps.suspended.has(suspendable))
+    throw new Problem('SUSPENDED', `ops have suspended this ${suspendable.kind}`);
   if (!endpoint.roles.includes(caller.role))
     throw new Problem('FORBIDDEN', `allowed roles: ${endpoint.roles.join(', ')}`);
+  const body = endpoint.body === null ? null : await readBody(request, response);
+  const key = endpoint.takesKey === true ? idempotencyKey(request) : null;
   const reply = await endpoint.answer({
     params: request.params,
     query: request.query,
-    body: endpoint.body === null ? null : await readBody(request, response),
+    body,
     caller,
     correlationId: correlationIdOf(response),
-    idempotencyKey: endpoint.takesKey === true ? idempotencyKey(request) : null,
+    idempotencyKey: key,
+    requireSameRequest: (params) => requireSameRequest(deps, endpoint, { caller, key, params, body }),
     spend,
   });
   if (deps.checkReplies === true) checkReply(endpoint, reply);
@@ -77,13 +88,19 @@ function authenticate(deps: ServeDeps, request: Request): Caller | Promise<Calle
     : reading;
 }
 
-async function refuse({ rateLimits }: ServeDeps, request: Request, error: unknown): Promise<never> {
+async function refuse({ rateLimits, throttle }: ServeDeps, request: Request, error: unknown): Promise<never> {
   if (!(error instanceof TokenError))
     throw new Problem('UNAVAILABLE', 'tokens cannot be verified now; it is safe to retry', {
       headers: { 'Retry-After': '1' },
     });
-  await rateLimits.spendBadToken(request.ip ?? 'unknown');
-  throw new Problem('UNAUTHENTICATED', error.message, { headers: { 'WWW-Authenticate': 'Bearer' } });
+  const overForSeconds = await rateLimits.spendBadToken(request.ip ?? 'unknown');
+  const headers = { 'WWW-Authenticate': 'Bearer' };
+  if (overForSeconds === 0) throw new Problem('UNAUTHENTICATED', error.message, { headers });
+  // It stays a 401: an app whose token has expired must learn that, whoever else is behind its address.
+  await throttle();
+  throw new Problem('UNAUTHENTICATED', error.message, {
+    headers: { ...headers, 'Retry-After': String(overForSeconds), Connection: 'close' },
+  });
 }
 
 const parseJson = express.json({ limit: MAX_BODY });
@@ -109,6 +126,26 @@ function idempotencyKey(request: Request): string | null {
     errors: [{ path: 'Idempotency-Key', message: 'must be 1 to 128 printable ASCII characters' }],
   });
 }
+
+/** The first request under a key decides what the key is for, as draft-ietf-httpapi-idempotency-key-header says. */
+async function requireSameRequest(
+  { fingerprints }: ServeDeps,
+  { method, path }: Endpoint,
+  { caller, key, params, body }: KeyedRequest,
+): Promise<void> {
+  if (key === null) return;
+  const { role, subject } = caller;
+  const scope = { role, subject, route: `${method} ${path}`, params, key };
+  if (await fingerprints.isSameRequest(scope, body)) return;
+  throw new Problem('IDEMPOTENCY_KEY_REUSED', 'this Idempotency-Key came with another body before');
+}
+
+type KeyedRequest = {
+  caller: Caller;
+  key: string | null;
+  params: Readonly<Record<string, unknown>>;
+  body: unknown;
+};
 
 function checkReply({ method, path, replies }: Endpoint, { status, body }: Reply): void {
   const kind = replies[status];

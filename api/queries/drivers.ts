@@ -35,6 +35,16 @@ export async function driverExists(db: PrismaClient, caller: Caller, id: string)
   return (await db.driver.count({ where: { AND: [{ id }, driversOf(caller)] } })) === 1;
 }
 
+/** Those of these drivers whom the caller can see. */
+export async function driversAmong(
+  db: PrismaClient,
+  caller: Caller,
+  ids: readonly string[],
+): Promise<string[]> {
+  const where = { AND: [{ id: { in: [...ids] } }, driversOf(caller)] };
+  return (await db.driver.findMany({ where, select: { id: true } })).map(({ id }) => id);
+}
+
 /** One page, newest first, plus one row if there are more. */
 export function listDrivers(
   db: PrismaClient,

@@ -48,7 +48,7 @@ export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
       summary: 'Go online or offline (v1)',
       body: set,
       replies: v1Replies,
-      refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
+      refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE', 'DRIVER_SUSPENDED'],
       handle: async (call) => ({
         status: 200,
         body: showV1(await request(deps, call, { kind: 'set', ...call.body })),
@@ -71,7 +71,7 @@ export function availabilityEndpoints(deps: ApiDeps): Endpoint[] {
       summary: 'Go online or offline',
       body: set,
       replies,
-      refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
+      refusals: ['DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE', 'DRIVER_SUSPENDED'],
       handle: (call) => change(deps, call, { kind: 'set', ...call.body }),
     }),
   ];
@@ -86,7 +86,13 @@ function restEndpoints(deps: ApiDeps, path: string): Endpoint[] {
       summary: 'Start a break',
       body: z.strictObject({ minutes: z.int().min(1).max(1_440), ...rest }),
       replies,
-      refusals: ['FEATURE_OFF', 'INVALID_DURATION', 'DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
+      refusals: [
+        'FEATURE_OFF',
+        'INVALID_DURATION',
+        'DRIVER_OFF_DUTY',
+        'DRIVER_NOT_AVAILABLE',
+        'DRIVER_SUSPENDED',
+      ],
       handle: (call) => change(deps, call, { kind: 'breakStart', ...call.body }),
     }),
     post({
@@ -95,7 +101,7 @@ function restEndpoints(deps: ApiDeps, path: string): Endpoint[] {
       summary: 'End a break',
       body: NOTHING,
       replies,
-      refusals: ['FEATURE_OFF', 'NOT_ON_BREAK', 'DRIVER_OFF_DUTY'],
+      refusals: ['FEATURE_OFF', 'NOT_ON_BREAK', 'DRIVER_OFF_DUTY', 'DRIVER_SUSPENDED'],
       handle: (call) => change(deps, call, { kind: 'breakEnd' }),
     }),
     post({
@@ -104,7 +110,13 @@ function restEndpoints(deps: ApiDeps, path: string): Endpoint[] {
       summary: 'Start a pause',
       body: z.strictObject({ minutes: z.int().min(1).max(1_440).nullable().default(null), ...rest }),
       replies,
-      refusals: ['FEATURE_OFF', 'INVALID_DURATION', 'DRIVER_OFF_DUTY', 'DRIVER_NOT_AVAILABLE'],
+      refusals: [
+        'FEATURE_OFF',
+        'INVALID_DURATION',
+        'DRIVER_OFF_DUTY',
+        'DRIVER_NOT_AVAILABLE',
+        'DRIVER_SUSPENDED',
+      ],
       handle: (call) => change(deps, call, { kind: 'pause', ...call.body }),
     }),
     post({
@@ -113,7 +125,7 @@ function restEndpoints(deps: ApiDeps, path: string): Endpoint[] {
       summary: 'End a pause',
       body: NOTHING,
       replies,
-      refusals: ['FEATURE_OFF', 'NOT_PAUSED', 'DRIVER_OFF_DUTY'],
+      refusals: ['FEATURE_OFF', 'NOT_PAUSED', 'DRIVER_OFF_DUTY', 'DRIVER_SUSPENDED'],
       handle: (call) => change(deps, call, { kind: 'resume' }),
     }),
     post({
@@ -127,7 +139,7 @@ function restEndpoints(deps: ApiDeps, path: string): Endpoint[] {
           .meta({ description: 'The planned end. Jobs with a later pickup are not offered' }),
       }),
       replies,
-      refusals: ['INVALID_SHIFT_END', 'DRIVER_NOT_AVAILABLE'],
+      refusals: ['INVALID_SHIFT_END', 'DRIVER_NOT_AVAILABLE', 'DRIVER_SUSPENDED'],
       handle: (call) => change(deps, call, { kind: 'shiftStart', ...call.body }),
     }),
     post({

@@ -136,6 +136,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
         },
       },
       refusals: [
+        'MERCHANT_SUSPENDED',
         'IDEMPOTENCY_CONFLICT',
         'TOO_MANY_OPEN_DELIVERIES',
         'UNKNOWN_CITY',
@@ -283,6 +284,8 @@ async function takeOrder(
   { body, sentBody, caller, correlationId }: Call<unknown, unknown, z.output<typeof order>>,
 ): Promise<Reply> {
   const merchantId = merchantOf(caller, body.merchantId);
+  if (deps.suspended.has({ kind: 'merchant', id: merchantId }))
+    throw new Problem('MERCHANT_SUSPENDED', 'ops have suspended this merchant');
   if (!coversCity(caller, body.cityId)) throw new Problem('UNKNOWN_CITY', `there is no city ${body.cityId}`);
   const requested: Order = { ...body, merchantId, by: actorOf(caller) };
   const taken = await deps.orders.takeOrder(

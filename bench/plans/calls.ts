@@ -67,6 +67,7 @@ export class ApiCaller {
       caller,
       correlationId: 'plans',
       idempotencyKey: null,
+      requireSameRequest: async () => undefined,
       spend: () => undefined,
     });
     if (status >= 300) throw new Error(`${route} answered ${status}`);

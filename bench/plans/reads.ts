@@ -154,6 +154,7 @@ export function readCalls({ api, world }: Site, draw: Draw): Call[] {
     list('by zone', cases, () => ({ zoneId: `zone-${draw.city().slice(5)}-1` })),
     byId('GET /v2/ops/escalations/:id', () => draw.one('cases').id),
 
+    list('', 'GET /v2/ops/suspensions', () => ({})),
     list('', 'GET /v2/ops/features', () => ({})),
     call('GET /v2/ops/features/:name/evaluation', () =>
       api.ask('GET /v2/ops/features/:name/evaluation', {

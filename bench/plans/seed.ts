@@ -341,6 +341,18 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
         FROM generate_series(0, ${Math.ceil(drivers / 50)}) n`,
     ],
     [
+      'suspensions',
+      `INSERT INTO suspensions (id, subject_kind, subject_id, why, by_id, since, lifted_at)
+        SELECT key_of('suspension', n), 'driver', key_of('driver', n)::text, 'ill', 'olga', now(), now()
+        FROM generate_series(0, ${Math.ceil(drivers / 50)}) n`,
+    ],
+    [
+      'request_fingerprints',
+      `INSERT INTO request_fingerprints (key_hash, fingerprint, created_at)
+        SELECT sha256(n::text::bytea), sha256('x'), now() - n * interval '1 minute'
+        FROM generate_series(0, ${drivers}) n`,
+    ],
+    [
       'push_subscriptions',
       `
       INSERT INTO push_subscriptions (id, driver_id, endpoint, p256dh, auth)

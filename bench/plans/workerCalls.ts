@@ -15,6 +15,7 @@ import {
 } from '../../adapters/postgres/outbox';
 import { PositionArchive } from '../../adapters/redis/positionArchive';
 import { prunePositions } from '../../adapters/postgres/positionRows';
+import { pruneFingerprints } from '../../adapters/postgres/requestFingerprints';
 import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
 import { createWebPushNotifier } from '../../adapters/notify/webPushNotifier';
 import { pruneHealth, readLatestHealth } from '../../adapters/postgres/zoneHealthRows';
@@ -41,7 +42,7 @@ export function eventCalls(site: Site, draw: Draw): Call[] {
     world: {
       activities,
       answered,
-      services: { driverStates },
+      services: { driverStates, fingerprints, supportCases },
       dispatcher,
       db,
       clock,
@@ -141,6 +142,25 @@ export function eventCalls(site: Site, draw: Draw): Call[] {
       'offerSeen',
       async () => draw.one('liveOffers'),
       ({ id, driverId }) => driverStates.offerSeen(id, driverId),
+    ),
+    callAfter(
+      'fingerprint of a request',
+      async () => draw.one('closed').id,
+      (id) =>
+        fingerprints.isSameRequest(
+          { role: 'ops', subject: 'bench', route: 'bench', params: { id }, key: 'bench' },
+          { why: 'bench' },
+        ),
+    ),
+    callAfter(
+      'case of a suspended merchant',
+      async () => draw.one('atPickup').id,
+      (id) =>
+        supportCases.open(id, {
+          reason: 'MERCHANT_SUSPENDED',
+          by: { kind: 'ops', id: 'bench' },
+          correlationId: 'plans',
+        }),
     ),
     callAfter(
       'event of a closed delivery',
@@ -303,6 +323,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
     pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs),
     prunePositions: (olderThanMs) => prunePositions(db, olderThanMs),
+    pruneFingerprints: (olderThanMs) => pruneFingerprints(db, olderThanMs),
     positionsKeptMs: settings.positionsKeptMs,
     clock,
   });

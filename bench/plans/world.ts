@@ -103,6 +103,7 @@ export function createWorld({
         opsPerMinute: 1,
         locationPerMinute: 1,
         availabilityPerMinute: 1,
+        handshakesPerMinute: 1,
         badTokenPerMinute: 1,
       }, // counted in Redis by the router, which this bench does not run
     },
@@ -114,6 +115,8 @@ export function createWorld({
     redis,
     keyPrefix,
     readToken: () => Promise.reject(new Error('no HTTP requests here')),
+    // Nobody is refused: the calls follow one another in any order.
+    suspended: { has: () => false, refresh: async () => void (await services.suspensions.list()) },
     commands: createCommandSender({
       updates: updatesInProcess(db, activities),
       timeoutMs: 8_000,

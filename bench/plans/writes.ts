@@ -209,6 +209,23 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
         api.ask('POST /v2/ops/drivers/:id/rescue', { params: { id: driverId }, body: { why: 'bench' } }),
     ),
 
+    ...(['suspend', 'lift-suspension'] as const).flatMap((verb) => [
+      callAfter(
+        `POST /v2/ops/drivers/:id/${verb}`,
+        async () => draw.one('assigned'),
+        ({ driverId }) =>
+          api.ask(`POST /v2/ops/drivers/:id/${verb}`, { params: { id: driverId }, body: { why: 'bench' } }),
+      ),
+      act(
+        `POST /v2/ops/merchants/:id/${verb}`,
+        () => {
+          const closed = draw.one('closed');
+          return { ...closed, id: closed.merchantId };
+        },
+        () => ({ why: 'bench' }),
+      ),
+    ]),
+
     ...['/drivers/:id/location', '/v2/drivers/:id/location'].map((path) =>
       act(
         `POST ${path}`,

@@ -5,6 +5,7 @@
  */
 
 import { endsDuty, isDetectedLoss, type LossReason } from '../driver/loss';
+import { SUSPENDED } from '../driver/suspension';
 import { type CaseReason, type HeldReason, isKnownToOps } from '../support/supportCase';
 import { endAssignment } from './changes/assignments';
 import { type ChangeSet } from './changes/changeSet';
@@ -42,10 +43,9 @@ export function leaveDelivery(
  * A driver can no longer do the named job: they went off duty, or were detected as lost. Offer and assignment are
  * named by id, so that a late or repeated event cannot end a newer one.
  */
-export function releaseDriver(
-  changes: ChangeSet,
-  { driverId, offerId, assignmentId, why }: EventOf<'releaseDriver'>,
-): Answer {
+export function releaseDriver(changes: ChangeSet, event: EventOf<'releaseDriver'>): Answer {
+  const { driverId, offerId, assignmentId, why } = event;
+  if (why === SUSPENDED) return releaseSuspended(changes, event);
   withdrawOffer(changes, { driverId, offerId }, `driver left: ${why}`);
   const { status } = changes.delivery;
   const assignment = changes.activeAssignment();
@@ -54,6 +54,34 @@ export function releaseDriver(
   else if (isBeforePickup(status)) loseDriver(changes, assignment, why);
   // They have the goods, or were to take them over from another driver.
   else askOps(changes, assignment, 'CARRIER_GAVE_UP');
+  return NOTED;
+}
+
+/**
+ * Ops suspended the driver. Since a person decides, the search continues even after an assignment by hand, or while
+ * automatic reassignment is off; and each job that the driver had becomes a case.
+ */
+function releaseSuspended(
+  changes: ChangeSet,
+  { driverId, offerId, assignmentId }: EventOf<'releaseDriver'>,
+): Answer {
+  if (withdrawOffer(changes, { driverId, offerId }, 'driver suspended')) return NOTED;
+  const { status } = changes.delivery;
+  const assignment = changes.activeAssignment();
+  if (assignment?.driverId !== driverId || isClosed(status)) return NOTED;
+  // The offer may have been accepted in the meantime.
+  const isMeant =
+    assignment.assignmentId === assignmentId || (offerId !== null && assignment.offerId === offerId);
+  if (!isMeant) return NOTED;
+  if (isBeforePickup(status)) {
+    // An accept that came in between has brought the driver back.
+    changeAvailability(changes, driverId, { kind: 'set', availability: 'OFFLINE', carrying: 'AFTER_PICKUP' });
+    endAssignment(changes, assignment, 'LOST', SUSPENDED, 'DELIVERY_UNASSIGNED');
+    searchForAnother(changes, SUSPENDED);
+    openCase(changes, 'DRIVER_SUSPENDED', driverId);
+  } else {
+    openCase(changes, 'CARRIER_SUSPENDED', driverId);
+  }
   return NOTED;
 }
 
@@ -211,7 +239,9 @@ function askOps(changes: ChangeSet, { driverId }: AssignmentFacts, reason: Carri
   const open = changes.supportCase;
   const isReported =
     open?.driverId === driverId &&
-    (open.reason === 'CARRIER_BROKE_DOWN' || open.reason === 'CARRIER_GAVE_UP') &&
+    (open.reason === 'CARRIER_BROKE_DOWN' ||
+      open.reason === 'CARRIER_GAVE_UP' ||
+      open.reason === 'CARRIER_SUSPENDED') &&
     open.state !== 'RESOLVED';
   if (!isReported) openCase(changes, reason, driverId);
 }

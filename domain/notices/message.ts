@@ -31,6 +31,8 @@ export type Message =
   | { kind: 'offerWithdrawn'; deliveryId: string; offerId: string }
   /** A driver has spare capacity: one waiting delivery nearby is woken, except those in `passed`. */
   | { kind: 'driverFree'; driverId: string; passed: string[] }
+  /** The merchant of the delivery was suspended: it becomes a case, unless it is one. */
+  | { kind: 'merchantSuspended'; deliveryId: string; by: Actor }
   /** A driver can no longer work: all their other offers and jobs end. */
   | { kind: 'letGo'; driverId: string }
   /** The driver's entry on the live map must be updated. */

@@ -4,8 +4,9 @@
  * docs/behaviour.md#escalation.
  */
 
-import { caseEmit, caseEntry, resolvedCase, pagerResolution } from './caseChanges';
-import { type Actor } from '../delivery/status';
+import { caseEmit, caseEntry, deliveryNotice, resolvedCase, pagerResolution } from './caseChanges';
+import { caseTitle } from '../delivery/changes/supportQueue';
+import { type Actor, isClosed } from '../delivery/status';
 import { type Message } from '../notices/message';
 import { type CaseFacts, type CaseResolution, isAboutSilence } from './supportCase';
 import { type DeliveryFacts, type Entry } from '../delivery/deliveryState';
@@ -70,6 +71,42 @@ export function resolveCaseByHand(
     now,
     detail: { note },
   });
+}
+
+/**
+ * Opens a case that no event of the delivery causes. A delivery that is over needs nobody, and one that has a case is
+ * with ops already.
+ * @param open null = there is no case, or it is resolved
+ */
+export function openCaseByHand(
+  open: CaseFacts | null,
+  delivery: DeliveryFacts,
+  { by, now, caseId, reason }: ByHand & { caseId: string; reason: 'MERCHANT_SUSPENDED' },
+): CaseDecision {
+  if (isClosed(delivery.status) || (open !== null && open.state !== 'RESOLVED')) return { kind: 'unchanged' };
+  const level = delivery.escalationLevel;
+  const next: CaseFacts = {
+    caseId,
+    level,
+    state: 'OPEN',
+    reason,
+    driverId: null,
+    openedAt: now,
+    roseAt: now,
+    resolvedAt: null,
+    resolvedBy: null,
+    resolution: null,
+  };
+  const title = caseTitle(reason, level);
+  return {
+    kind: 'changed',
+    next,
+    entry: caseEntry('case_opened', null, next, delivery, by),
+    messages: [
+      { kind: 'emit', emits: [caseEmit(next, delivery, now)] },
+      deliveryNotice(delivery, { to: 'support', what: 'open', severity: 'error', title }, now),
+    ],
+  };
 }
 
 type EventResult = ByHand & { kind: string; detail: Record<string, unknown> };

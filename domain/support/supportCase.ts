@@ -11,8 +11,9 @@ import type { LossReason } from '../driver/loss';
  * the driver was lost, and the search waits for ops. PINNED_DRIVER_SILENT, PINNED_DRIVER_STANDS_STILL: a
  * driver who was assigned by hand keeps the delivery until ops decide. DRIVER_AT_PICKUP_SILENT: so does a driver
  * who is silent at the shop, and may have the goods by now. CARRIER_…: the driver who has the
- * goods is silent, broke down, or gave up. GOODS_IN_HAND: a driver who lost the delivery says that they hold the
- * goods. WINDOW_AT_RISK: it is not expected at the drop-off in its window.
+ * goods is silent, broke down, gave up, or was suspended. GOODS_IN_HAND: a driver who lost the delivery says that they
+ * hold the goods. WINDOW_AT_RISK: it is not expected at the drop-off in its window. DRIVER_SUSPENDED: the driver was
+ * suspended before the pickup, and another is searched for. MERCHANT_SUSPENDED: ops decide whether it goes on.
  */
 export const CASE_REASONS = [
   'UNASSIGNED',
@@ -26,6 +27,9 @@ export const CASE_REASONS = [
   'CARRIER_GAVE_UP',
   'GOODS_IN_HAND',
   'WINDOW_AT_RISK',
+  'CARRIER_SUSPENDED',
+  'DRIVER_SUSPENDED',
+  'MERCHANT_SUSPENDED',
 ] as const;
 export type CaseReason = (typeof CASE_REASONS)[number];
 
@@ -93,30 +97,37 @@ export function isAboutCarrier(reason: CaseReason): boolean {
     case 'CARRIER_SILENT':
     case 'CARRIER_BROKE_DOWN':
     case 'CARRIER_GAVE_UP':
+    case 'CARRIER_SUSPENDED':
       return true;
     case 'UNASSIGNED':
     case 'REASSIGNMENT_OFF':
     case 'PINNED_DRIVER_LOST':
     case 'GOODS_IN_HAND':
     case 'WINDOW_AT_RISK':
+    case 'DRIVER_SUSPENDED':
+    case 'MERCHANT_SUSPENDED':
       return false;
   }
 }
 
-/** Whether what ended this way settles a case. Another driver does not save the window of a delivery. */
+/**
+ * Whether what ended this way settles a case. No driver saves the merchant of a delivery, and another driver does not
+ * save its window.
+ */
 export function settles(resolution: CaseResolution, reason: CaseReason): boolean {
   switch (resolution) {
     case 'CLOSED':
-    case 'STEP_TAKEN':
     case 'BY_OPS':
       return true;
+    case 'STEP_TAKEN':
+      return reason !== 'MERCHANT_SUSPENDED';
     case 'ASSIGNED':
     case 'SEARCH_RESUMED':
     case 'SEARCH_POSTPONED':
     case 'HANDED_OVER':
     case 'RELEASED':
     case 'HEARD_AGAIN':
-      return reason !== 'WINDOW_AT_RISK';
+      return reason !== 'WINDOW_AT_RISK' && reason !== 'MERCHANT_SUSPENDED';
   }
 }
 
@@ -137,6 +148,7 @@ export function isKnownToOps(
   switch (open.reason) {
     case 'CARRIER_BROKE_DOWN':
     case 'CARRIER_GAVE_UP':
+    case 'CARRIER_SUSPENDED':
       return true;
     case 'CARRIER_SILENT':
     case 'DRIVER_AT_PICKUP_SILENT':
@@ -149,6 +161,8 @@ export function isKnownToOps(
     case 'PINNED_DRIVER_LOST':
     case 'GOODS_IN_HAND':
     case 'WINDOW_AT_RISK':
+    case 'DRIVER_SUSPENDED':
+    case 'MERCHANT_SUSPENDED':
       return false;
   }
 }

@@ -1,3 +1,4 @@
+import { type Actor } from '../../domain/delivery/status';
 import { type Message, withAllOps } from '../../domain/notices/message';
 import { type Notice } from '../../domain/notices/notice';
 import { type MessageHandler } from './outboxRelay';
@@ -11,6 +12,8 @@ export type MessageDeps = {
   syncDriver: (driverId: string) => Promise<unknown>;
   /** Ends the jobs and offers of a driver who can no longer work. */
   releaseDriver: (driverId: string, correlationId: string) => Promise<unknown>;
+  /** Opens a case for a delivery whose merchant was suspended. */
+  merchantSuspended: (deliveryId: string, by: Actor, correlationId: string) => Promise<unknown>;
   /** Wakes the most urgent waiting delivery within a driver's reach. */
   driverFree: (payload: {
     driverId: string;
@@ -26,6 +29,7 @@ export function createMessageHandler({
   emitter,
   syncDriver,
   releaseDriver,
+  merchantSuspended,
   driverFree,
   notify,
 }: MessageDeps): MessageHandler {
@@ -63,6 +67,8 @@ export function createMessageHandler({
         return void (await driverFree({ driverId: message.driverId, passed: message.passed, correlationId }));
       case 'letGo':
         return void (await releaseDriver(message.driverId, correlationId));
+      case 'merchantSuspended':
+        return void (await merchantSuspended(message.deliveryId, message.by, correlationId));
       case 'syncDriver':
         return void (await syncDriver(message.driverId));
       case 'endAvailabilityLater':

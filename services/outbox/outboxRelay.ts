@@ -21,7 +21,7 @@ export type Lane = { kinds: readonly Message['kind'][]; to?: NoticeAddressee['ki
  * other. Each notice channel has its own lane, so that a hanging chat delays no page (ADR 10).
  */
 export const LANES = {
-  redis: { kinds: ['emit', 'syncDriver', 'letGo'] },
+  redis: { kinds: ['emit', 'syncDriver', 'letGo', 'merchantSuspended'] },
   temporal: { kinds: ['startDelivery', 'driverLeft', 'rescue', 'offerWithdrawn', 'endAvailabilityLater'] },
   both: { kinds: ['driverFree'] },
   support: { kinds: ['notify'], to: 'support' },

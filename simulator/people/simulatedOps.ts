@@ -58,8 +58,11 @@ export function decideCase(view: SupportView): SupportAct {
     case 'CARRIER_SILENT':
     case 'CARRIER_BROKE_DOWN':
     case 'CARRIER_GAVE_UP':
+    case 'CARRIER_SUSPENDED':
       return saveGoods(view);
     case 'WINDOW_AT_RISK':
+    case 'DRIVER_SUSPENDED':
+    case 'MERCHANT_SUSPENDED':
       return { kind: 'wait' };
   }
 }

@@ -3,6 +3,7 @@
  * the deliveries by hand.
  */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { v7 as newId } from 'uuid';
 import { createLostDrivers, type LostDriversReport } from '../../activities/sweeps/lostDrivers';
 import { citySilentShare, lossesDetected, lossesWithheld } from '../../activities/sweeps/lossMetrics';
 import { createSupportCases } from '../../services/supportCases';
@@ -38,7 +39,7 @@ async function sweepAfter(ms: number): Promise<LostDriversReport> {
   const { sweepLostDrivers } = createLostDrivers({
     db: world.db,
     map: { readViews: world.map.readViews, ingestUpSince: async () => sweeper.ingestUpSince },
-    cases: createSupportCases({ db: world.db, clock, notifyRelay: () => {} }),
+    cases: createSupportCases({ db: world.db, clock, newId, notifyRelay: () => {} }),
     clock,
     limits: LOSS_LIMITS,
     travel: TRAVEL_MODEL,
@@ -217,7 +218,12 @@ describe('a driver who falls silent', () => {
     await sweepAfter(4 * MINUTE);
     await relay();
     const [{ id = '' } = {}] = await scene.cases();
-    await createSupportCases({ db: world.db, clock: () => sweeper.now, notifyRelay: () => {} }).resolve(id, {
+    await createSupportCases({
+      db: world.db,
+      clock: () => sweeper.now,
+      newId,
+      notifyRelay: () => {},
+    }).resolve(id, {
       by: OPS,
       resolution: 'BY_OPS',
       note: 'their battery is flat',

@@ -6,6 +6,7 @@ import { writeEntries } from '../../adapters/postgres/audit';
 import { auditPartitionsState, ensureAuditPartitions } from '../../adapters/postgres/auditPartitions';
 import { enqueue, pruneSent } from '../../adapters/postgres/outbox';
 import { prunePositions } from '../../adapters/postgres/positionRows';
+import { pruneFingerprints } from '../../adapters/postgres/requestFingerprints';
 import { pruneHealth } from '../../adapters/postgres/zoneHealthRows';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
 import type { Entry } from '../../domain/delivery/deliveryState';
@@ -207,11 +208,20 @@ describe('the sweep', () => {
       lng: 4,
     });
     await db.positionFix.createMany({ data: [fix(50, 31), fix(51, 30.1), fix(52, 29.9), fix(53, 0)] });
+    const fingerprint = (id: number, daysAgo: number) => ({
+      keyHash: Buffer.from([id]),
+      fingerprint: Buffer.from([id]),
+      createdAt: new Date(Date.now() - daysAgo * 24 * HOUR_MS),
+    });
+    await db.requestFingerprint.createMany({
+      data: [fingerprint(1, 31), fingerprint(2, 30.1), fingerprint(3, 29.9)],
+    });
     const keepUp = createUpkeep({
       ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
       pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
       pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs),
       prunePositions: (olderThanMs) => prunePositions(db, olderThanMs),
+      pruneFingerprints: (olderThanMs) => pruneFingerprints(db, olderThanMs),
       positionsKeptMs: 30 * 24 * HOUR_MS,
       clock: () => Date.UTC(2050, 10, 30),
     });
@@ -220,7 +230,9 @@ describe('the sweep', () => {
       messagesForgotten: 1,
       healthForgotten: 1,
       positionsForgotten: 2,
+      fingerprintsForgotten: 2,
     });
+    expect((await db.requestFingerprint.findMany()).map(({ keyHash }) => [...keyHash])).toEqual([[3]]);
     expect((await db.positionFix.findMany({ orderBy: { id: 'asc' } })).map(({ lat }) => lat)).toEqual([
       52, 53,
     ]);

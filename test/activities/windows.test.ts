@@ -1,5 +1,6 @@
 /** Deliveries that are not expected within their window (docs/behaviour.md#deliveries). */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { v7 as newId } from 'uuid';
 import { createWindowsSweep, type WindowsReport } from '../../activities/sweeps/windows';
 import { createSupportCases } from '../../services/supportCases';
 import { createWindowRisks } from '../../services/windowRisks';
@@ -160,10 +161,13 @@ describe('the case of a window at risk', () => {
       note: 'called the customer',
       correlationId: 'test',
     } as const;
-    await createSupportCases({ db, clock: deps.clock, notifyRelay: () => {} }).resolve(open?.id ?? '', {
-      ...by,
-      resolution: 'BY_OPS',
-    });
+    await createSupportCases({ db, clock: deps.clock, newId, notifyRelay: () => {} }).resolve(
+      open?.id ?? '',
+      {
+        ...by,
+        resolution: 'BY_OPS',
+      },
+    );
     expect(await sweep()).toMatchObject({ told: 0 });
     expect(await scene.cases()).toMatchObject([{ state: 'RESOLVED', resolution: 'BY_OPS' }]);
   });

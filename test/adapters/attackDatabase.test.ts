@@ -44,10 +44,17 @@ describe('the outbox', () => {
         pruneSent,
         pruneHealth,
         prunePositions: async () => 0,
+        pruneFingerprints: async () => 0,
         positionsKeptMs: 1,
         clock,
       })(),
-    ).toEqual({ partitionsMade: 3, messagesForgotten: 20_007, healthForgotten: 0, positionsForgotten: 0 });
+    ).toEqual({
+      partitionsMade: 3,
+      messagesForgotten: 20_007,
+      healthForgotten: 0,
+      positionsForgotten: 0,
+      fingerprintsForgotten: 0,
+    });
     goes.push(5, 0);
     await expect(
       createUpkeep({
@@ -55,6 +62,7 @@ describe('the outbox', () => {
         pruneSent,
         pruneHealth,
         prunePositions: async () => 0,
+        pruneFingerprints: async () => 0,
         positionsKeptMs: 1,
         clock,
       })(),

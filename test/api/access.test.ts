@@ -160,6 +160,7 @@ describe('rate limits', () => {
           opsPerMinute: 100,
           locationPerMinute: 4,
           availabilityPerMinute: 3,
+          handshakesPerMinute: 2,
           badTokenPerMinute: 2,
         },
       },
@@ -196,21 +197,55 @@ describe('rate limits', () => {
       await limited.as(ops()).post(`/v2/drivers/${one.sub}/availability/resume`, {}).expect(404);
   });
 
-  it('limit invalid tokens per IP address without affecting valid tokens', async () => {
-    const statuses = [];
-    for (let i = 0; i < 4; i++) statuses.push((await limited.as().get('/v2/deliveries')).status);
-    expect(statuses.slice(-2)).toEqual([429, 429]);
-    await limited.as(ops()).get('/v2/deliveries').expect(200);
+  it('hold back the 401 of an address that is over its limit, and nobody else', async () => {
+    const anonymous = async () => {
+      const sentAt = Date.now();
+      const { status, headers } = await limited.as().get('/v2/deliveries');
+      const isHeldBack = Date.now() - sentAt >= 900;
+      return { status, isHeldBack, retries: Number(headers['retry-after'] ?? 0) > 0 };
+    };
+    for (let i = 0; i < 2; i++)
+      expect(await anonymous()).toEqual({ status: 401, isHeldBack: false, retries: false });
+    expect(await anonymous()).toEqual({ status: 401, isHeldBack: true, retries: true });
+    const [held] = await Promise.all([
+      Promise.all(Array.from({ length: 20 }, anonymous)),
+      // Of the same address.
+      limited.as(ops()).get('/v2/deliveries').expect(200),
+      limited.as(driver(newId())).get('/v2/offers/mine').expect(200),
+    ]);
+    expect(new Set(held.map(({ status }) => status))).toEqual(new Set([401]));
   });
 
-  it('refuse nobody while Redis is unavailable', async () => {
+  it('count a merchant as one, whatever the subjects of its tokens', async () => {
+    const clerk = (sub: string) => ({ ...merchant('bakery'), sub });
+    for (const sub of ['ann', 'ben', 'cat']) await limited.as(clerk(sub)).get('/v2/deliveries').expect(200);
+    await limited.as(clerk('dan')).get('/v2/deliveries').expect(429);
+    await limited.as(merchant('florist')).get('/v2/deliveries').expect(200);
+  });
+
+  it('hold in each process by itself while Redis is unavailable', async () => {
     const { Redis } = await import('ioredis');
     const nowhere = new Redis({ port: 1, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => null });
     const alone = await createApiWorld(({ settings }) => ({
       redis: nowhere,
-      settings: { ...settings, rateLimits: { ...settings.rateLimits, opsPerMinute: 1 } },
+      settings: {
+        ...settings,
+        rateLimits: { ...settings.rateLimits, opsPerMinute: 3, badTokenPerMinute: 1, merchantPerMinute: 250 },
+      },
     }));
     for (let i = 0; i < 3; i++) await alone.as(ops()).get('/v2/deliveries').expect(200);
+    const { headers } = await alone.as(ops()).get('/v2/deliveries').expect(429);
+    expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    await alone
+      .as({ ...ops(), sub: 'otto' })
+      .get('/v2/deliveries')
+      .expect(200);
+    for (let i = 0; i < 3; i++) await alone.as().get('/v2/deliveries').expect(401);
+    // A limit that is taken in shares.
+    const statuses = [];
+    for (let i = 0; i < 252; i++)
+      statuses.push((await alone.as(merchant('bakery')).get('/v2/deliveries')).status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(250);
     await alone.close();
     nowhere.disconnect();
   });

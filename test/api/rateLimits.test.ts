@@ -25,6 +25,7 @@ function newProcess(locationPerMinute = LIMIT): RateLimits {
     opsPerMinute: LIMIT,
     locationPerMinute,
     availabilityPerMinute: LIMIT,
+    handshakesPerMinute: LIMIT,
     badTokenPerMinute: LIMIT,
   };
   return createRateLimits(redis.redis, limits, pino({ level: 'silent' }), redis.keyPrefix);

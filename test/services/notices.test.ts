@@ -118,6 +118,7 @@ function relay(
       emitter: { emit: hear('emit') },
       syncDriver: hear('syncDriver'),
       releaseDriver: hear('letGo'),
+      merchantSuspended: hear('merchantSuspended'),
       driverFree: hear('driverFree'),
       notify,
     }),

@@ -128,6 +128,7 @@ async function relay(times = 1): Promise<void> {
     emitter: { emit: unexpected },
     syncDriver: unexpected,
     releaseDriver: unexpected,
+    merchantSuspended: unexpected,
     driverFree: unexpected,
     notify: unexpected,
   });

@@ -3,6 +3,7 @@
  * word to the pager.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { v7 as newId } from 'uuid';
 import type { IncomingEvent } from '../../domain/delivery/events';
 import { createSupportCases, type SupportCases } from '../../services/supportCases';
 import type { Notice } from '../../domain/notices/notice';
@@ -23,6 +24,7 @@ beforeAll(async () => {
   cases = createSupportCases({
     db: world.db,
     clock: Date.now,
+    newId,
     notifyRelay: () => {
       relayCalls += 1;
     },

@@ -17,6 +17,7 @@ import { composeServices } from '../../services/compose';
 import { answerFromRow } from '../../services/deliveries/deliveryEvents';
 import { createFeatureService, type FeatureService } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';
+import { createSuspendedSubjects } from '../../services/suspendedSubjects';
 import { createCommandSender, type WorkflowUpdates } from '../../api/commands/commandSender';
 import { createApp } from '../../api/app';
 import type { ApiDeps } from '../../api/deps';
@@ -168,6 +169,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
         opsPerMinute: 100_000,
         locationPerMinute: 100_000,
         availabilityPerMinute: 100_000,
+        handshakesPerMinute: 100_000,
         badTokenPerMinute: 100_000,
       },
     },
@@ -180,6 +182,8 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
     keyPrefix,
     checkReplies: true,
     readToken: withTracking(createTokenReader(AUTH), TRACKING),
+    // Reads where a route asks for it, and never by itself.
+    suspended: createSuspendedSubjects({ read: () => services.suspensions.list(), log }),
     commands: createCommandSender({
       updates: updatesInProcess(world),
       timeoutMs: 2_000,

@@ -95,6 +95,7 @@ export async function createGatewayWorld(change: Partial<GatewayDeps> = {}): Pro
     emitter: createSocketEmitter(world.redis.redis, world.redis.keyPrefix),
     syncDriver: nobody,
     releaseDriver: nobody,
+    merchantSuspended: async () => {},
     driverFree: nobody,
     notify: nobody,
   });

@@ -168,6 +168,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
     pruneHealth: async () => 0,
     prunePositions: async () => 0,
+    pruneFingerprints: async () => 0,
     positionsKeptMs: 1,
     clock,
   });

@@ -86,6 +86,7 @@ export async function createTemporalWorld({
       emitter: { emit: async (event) => void emits.push(event) },
       syncDriver: async () => {},
       releaseDriver: async () => {},
+      merchantSuspended: async () => {},
       driverFree: async () => {},
       notify: async () => {},
     }),

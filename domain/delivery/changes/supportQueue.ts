@@ -112,7 +112,8 @@ export function notifyStaff(
   changes.send(deliveryNotice(changes.delivery, { to, what: 'open', severity, title }, changes.now));
 }
 
-function caseTitle(reason: CaseReason, level: number): string {
+/** The title of the notice of such a case. */
+export function caseTitle(reason: CaseReason, level: number): string {
   switch (reason) {
     case 'UNASSIGNED':
       return `Support queue: no driver found, level ${level}`;
@@ -136,5 +137,11 @@ function caseTitle(reason: CaseReason, level: number): string {
       return 'Support queue: a driver who lost the delivery says that they hold the goods';
     case 'WINDOW_AT_RISK':
       return 'Support queue: the delivery is not expected within its window';
+    case 'CARRIER_SUSPENDED':
+      return 'Support queue: the driver who has the goods was suspended';
+    case 'DRIVER_SUSPENDED':
+      return 'Support queue: the driver was suspended, and another is searched for';
+    case 'MERCHANT_SUSPENDED':
+      return 'Support queue: the merchant was suspended';
   }
 }

@@ -37,4 +37,8 @@ export const POST_IDEMPOTENCY: Readonly<Record<string, string>> = {
     "/v2/ops/drivers/{id}/rescue": "Idempotency-Key",
     "/v2/ops/temporal-codec/decode": "request",
     "/v2/deliveries/{id}/tracking-token": "request",
+    "/v2/ops/drivers/{id}/suspend": "request",
+    "/v2/ops/drivers/{id}/lift-suspension": "request",
+    "/v2/ops/merchants/{id}/suspend": "request",
+    "/v2/ops/merchants/{id}/lift-suspension": "request",
 };

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Services } from '../services/compose';
 import type { FeatureService } from '../services/features/featureService';
+import type { RefusingChannel } from '../services/noticeChannels';
 import type { Clock, DriverStates, NewId, Read, RoomStates } from '../services/ports';
 import type { ReadinessReport } from '../services/readiness';
 import type { SuspendedSubjects } from '../services/suspendedSubjects';
@@ -77,6 +78,8 @@ export type TemporalPayloads = {
 /** Whether this process accepts requests. */
 export interface Readiness {
   report: () => Promise<ReadinessReport>;
+  /** Channels of notices that refuse; shown, but no reason not to be ready. */
+  refusingChannels?: () => readonly RefusingChannel[];
   /** True once the process got a stop signal. */
   isStopping: () => boolean;
 }

@@ -66,7 +66,7 @@ async function main(): Promise<void> {
     featureLog: always,
   });
   const adapters = composeAdapters({ db, redis, client, settings, clock, log });
-  const { services, relay } = composeRelayedServices({
+  const { services, relay, noticeChannels } = composeRelayedServices({
     ...adapters,
     postgres,
     features,
@@ -131,6 +131,7 @@ async function main(): Promise<void> {
     },
     readiness: {
       isStopping: () => progress.isStopping,
+      refusingChannels: () => noticeChannels.refusing(),
       report: createReadiness({
         needed: { postgres: dependencies.postgres, clock: dependencies.clock },
         // Orders are taken without Redis and without Temporal: the outbox starts their workflows later.

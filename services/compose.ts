@@ -23,6 +23,7 @@ import {
   logFeatures,
 } from './features/featureRegistry';
 import { createLiveMap, type LiveMap } from './liveMap';
+import { createNoticeChannels, type NoticeChannels } from './noticeChannels';
 import { createNotices, type NoticeDeps } from './notices';
 import { createOrderChanges, type OrderChanges } from './orderChanges';
 import { createOrders, type OrderDeps, type Orders } from './orders';
@@ -183,13 +184,24 @@ export type RelayedDeps = Omit<ServiceDeps, 'notifyRelay' | 'dispatcher' | 'sett
  * The services with their outbox relay. They depend on each other: services notify the relay after a commit,
  * and the relay passes messages to services. The caller starts and stops the relay.
  */
-export function composeRelayedServices(deps: RelayedDeps): { services: Services; relay: Relay } {
+export function composeRelayedServices(deps: RelayedDeps): {
+  services: Services;
+  relay: Relay;
+  noticeChannels: NoticeChannels;
+} {
   const { postgres, dispatcher, emitter, notifiers, settings, clock, log } = deps;
   const relay = createRelay(postgres, (message, correlationId) => handle(message, correlationId), log);
   const services = composeServices({ ...deps, notifyRelay: relay.notify });
-  const notify = createNotices({ notifiers, clock, log, maxAgeMs: settings.notices.maxAgeMs });
+  const noticeChannels = createNoticeChannels(clock, log);
+  const notify = createNotices({
+    notifiers,
+    clock,
+    log,
+    maxAgeMs: settings.notices.maxAgeMs,
+    channels: noticeChannels,
+  });
   const handle = composeMessageHandler(services, { dispatcher, emitter, notify });
-  return { services, relay };
+  return { services, relay, noticeChannels };
 }
 
 /** The features of this process, after the first read of their settings. Changes are logged. */

@@ -1,4 +1,4 @@
-import { Counter, Histogram } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
 
 /** Metrics about notices, in prom-client's default registry. */
 
@@ -19,4 +19,10 @@ export const notificationSeconds = new Histogram({
   help: 'Duration of one attempt to send a notice',
   labelNames: ['channel'] as const,
   buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+});
+
+export const channelRefuses = new Gauge({
+  name: 'notification_channel_refuses',
+  help: '1 where a channel refused the last notice, such as for a revoked key; alert on any 1',
+  labelNames: ['channel'] as const,
 });

@@ -177,7 +177,9 @@ export interface Emitter {
  */
 export interface Notifier {
   /** The channel's name in metrics and logs. */
-  readonly channel: 'slack' | 'pagerduty' | 'web_push' | 'log';
+  readonly channel: 'slack' | 'pagerduty' | 'web_push' | 'fallback' | 'log';
+  /** Where notices go that this channel refuses; none: they are dropped. */
+  readonly second?: Notifier;
   /**
    * @returns not_needed: there is no recipient, or the notice is obsolete
    * @throws NoticeRefused if a retry cannot succeed; NotBefore if the receiver is rate limited; on any other
@@ -191,6 +193,8 @@ export type NoticeOutcome = 'sent' | 'not_needed';
 /** The channels of notices. Unset channels use the log, except for drivers. */
 export type NoticeSettings = {
   slackUrl: string | null;
+  /** A second chat for what its own channel refuses; null: none. */
+  fallbackUrl: string | null;
   pagerDuty: { url: string; routingKey: string | null };
   /** Null: web push is off. */
   webPush: VapidKeys | null;

@@ -353,6 +353,7 @@ function featuresPart(read: Read): FeatureSetting[] {
 function noticesPart(read: Read): NoticeSettings {
   return {
     slackUrl: read(SERVICE.slackWebhookUrl),
+    fallbackUrl: read(SERVICE.notificationFallbackUrl),
     pagerDuty: { url: read(SERVICE.pagerDutyUrl), routingKey: read(SERVICE.pagerDutyRoutingKey) },
     webPush: webPushPart(read),
     allowLocalPush: read(SERVICE.webPushAllowLocal) === 'true',

@@ -332,6 +332,10 @@ export const SERVICE_VARIABLES = {
     'SLACK_WEBHOOK_URL',
     'the incoming webhook of support’s chat; unset: notices go to the log',
   ),
+  notificationFallbackUrl: optionalSecretUrl(
+    'NOTIFICATION_FALLBACK_URL',
+    'the webhook of a second chat, for what its own channel refuses; unset: pages go to support’s chat, then the log',
+  ),
   pagerDutyRoutingKey: optionalKey(
     'PAGERDUTY_ROUTING_KEY',
     32,

@@ -2,6 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { register } from 'prom-client';
 import type { FeatureSetting } from '../domain/features/rollout';
+import type { RefusingChannel } from '../services/noticeChannels';
 import type { ReadinessReport } from '../services/readiness';
 
 export type HealthDeps = {
@@ -12,6 +13,8 @@ export type HealthDeps = {
   isStopping: () => boolean;
   /** The feature settings in this process. */
   features: () => readonly FeatureSetting[];
+  /** Channels of notices that refuse; shown, but no reason not to be ready. */
+  refusingChannels?: () => readonly RefusingChannel[];
 };
 
 /** Serves `/health` (the process is alive), `/health/ready` (it can work) and `/metrics`. */
@@ -50,7 +53,12 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 async function answer(
   url: string,
   response: ServerResponse,
-  { readiness, isStopping, features }: Pick<HealthDeps, 'readiness' | 'isStopping' | 'features'>,
+  {
+    readiness,
+    isStopping,
+    features,
+    refusingChannels = () => [],
+  }: Pick<HealthDeps, 'readiness' | 'isStopping' | 'features' | 'refusingChannels'>,
 ): Promise<void> {
   if (url === '/health') return json(response, 200, { status: 'ok' });
   if (url === '/metrics') {
@@ -69,6 +77,11 @@ async function answer(
       Object.entries(dependencies).map(([name, { why }]) => [name, why ?? 'ok']),
     ),
     features: Object.fromEntries(shown),
+    refusingChannels: refusingChannels().map(({ channel, since, reason }) => ({
+      channel,
+      since: new Date(since).toISOString(),
+      reason,
+    })),
   });
 }
 

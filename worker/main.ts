@@ -22,6 +22,7 @@ import { dataConverterOf } from '../adapters/temporal/payloadCodec';
 import { PositionArchive } from '../adapters/redis/positionArchive';
 import { composeRelayedServices, startFeatures } from '../services/compose';
 import { createReadiness } from '../services/readiness';
+import type { NoticeChannels } from '../services/noticeChannels';
 import { readSettings, startFailure } from '../settings';
 import { readTemporalSettings } from '../settings/temporal';
 import { ATTEMPT_MS, TASK_QUEUE } from '../workflows/contract';
@@ -89,6 +90,7 @@ async function main(): Promise<void> {
     log,
     features: () => features.effective(),
     isStopping: () => running.isStopping,
+    refusingChannels: () => running.noticeChannels?.refusing() ?? [],
     readiness: createReadiness({
       needed: {
         ...commonChecks({ db, redis, clock }),
@@ -108,7 +110,7 @@ async function main(): Promise<void> {
   const dataConverter = dataConverterOf(settings.payloads);
   const client = new Client({ connection, namespace: temporal.namespace, dataConverter });
   const adapters = composeAdapters({ db, redis, client, settings, clock, log });
-  const { services, relay } = composeRelayedServices({
+  const { services, relay, noticeChannels } = composeRelayedServices({
     ...adapters,
     postgres,
     features,
@@ -117,6 +119,7 @@ async function main(): Promise<void> {
     newId,
     log,
   });
+  running.noticeChannels = noticeChannels;
   const { map, dispatcher } = adapters;
   const { store, availability } = services;
   const notifyRelay = relay.notify;
@@ -225,7 +228,7 @@ async function main(): Promise<void> {
   log.info('stopped');
 }
 
-type Running = { worker?: Worker; isStopping: boolean };
+type Running = { worker?: Worker; isStopping: boolean; noticeChannels?: NoticeChannels };
 
 /**
  * Waits for signals from the start: the first process of a container ignores those that it does not wait for.

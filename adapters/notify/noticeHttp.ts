@@ -26,11 +26,17 @@ export async function postJson(who: string, url: string, body: unknown, timeoutM
 /**
  * Maps an HTTP status to what becomes of a notice: 408, 429 and 5xx are retried, other errors are final.
  * @param retryAfter the header's value; seconds are understood, dates are ignored
+ * @param isOfChannel whether such an error means that the channel takes no notice at all
  */
-export function requireTaken(who: string, status: number, retryAfter: string | null): void {
+export function requireTaken(
+  who: string,
+  status: number,
+  retryAfter: string | null,
+  isOfChannel: (status: number) => boolean = () => true,
+): void {
   if (status >= 200 && status < 300) return;
   const text = `${who}: HTTP ${status}`;
-  if (status < 500 && status !== 408 && status !== 429) throw new NoticeRefused(text);
+  if (status < 500 && status !== 408 && status !== 429) throw new NoticeRefused(text, isOfChannel(status));
   if (retryAfter === null || !/^\d{1,9}$/.test(retryAfter)) throw new Error(text);
   throw new NotBefore(text, Math.min(MAX_REST_MS, Number(retryAfter) * 1_000));
 }

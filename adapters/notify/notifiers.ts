@@ -9,7 +9,10 @@ import { createWebPushNotifier } from './webPushNotifier';
 /** Drivers get notices in their app. If the app is closed and web push is off, there is no other channel. */
 const NOBODY: Notifier = { channel: 'web_push', notify: async () => 'not_needed' };
 
-/** The configured channels. Support and pager default to the log. */
+/**
+ * The configured channels. Support and pager default to the log, which also takes what every channel refuses. A page
+ * that the pager refuses goes to the fallback chat, or else to support's: somebody should see it.
+ */
 export function createNotifiers({
   db,
   clock,
@@ -21,20 +24,21 @@ export function createNotifiers({
   log: Log;
   settings: NoticeSettings;
 }): Notifiers {
-  const {
-    slackUrl,
-    pagerDuty: { url, routingKey },
-    webPush,
-    allowLocalPush,
-    publicUrl,
-  } = settings;
+  const { slackUrl, fallbackUrl, pagerDuty, webPush, allowLocalPush, publicUrl } = settings;
+  const lastly = createLogNotifier(log, 'error');
+  const fallback =
+    fallbackUrl === null
+      ? null
+      : createSlackNotifier({ url: fallbackUrl, publicUrl, channel: 'fallback', second: lastly });
+  const slack =
+    slackUrl === null ? null : createSlackNotifier({ url: slackUrl, publicUrl, second: fallback ?? lastly });
+  const { url, routingKey } = pagerDuty;
   return {
-    support:
-      slackUrl === null ? createLogNotifier(log, 'warn') : createSlackNotifier({ url: slackUrl, publicUrl }),
+    support: slack ?? createLogNotifier(log, 'warn'),
     pager:
       routingKey === null
-        ? createLogNotifier(log, 'error')
-        : createPagerDutyNotifier({ url, routingKey, publicUrl }),
+        ? lastly
+        : createPagerDutyNotifier({ url, routingKey, publicUrl, second: fallback ?? slack ?? lastly }),
     driver:
       webPush === null
         ? NOBODY

@@ -3,16 +3,30 @@ import { NOTICE_TIMEOUT_MS } from '../../services/notices';
 import { type Notifier } from '../../services/ports';
 import { postJson } from './noticeHttp';
 
-export type SlackDeps = { url: string; publicUrl: string | null; timeoutMs?: number };
+export type SlackDeps = {
+  url: string;
+  publicUrl: string | null;
+  timeoutMs?: number;
+  channel?: 'slack' | 'fallback';
+  /** Where notices go that this chat refuses. */
+  second?: Notifier;
+};
 
 /** With the link, this stays under Slack's limit of 3,000 characters a section. */
 const MAX_TITLE = 300;
 const MAX_TEXT = 2_000;
 
 /** Posts to a chat through an incoming webhook of Slack or a compatible service (Mattermost, Rocket.Chat). */
-export function createSlackNotifier({ url, publicUrl, timeoutMs = NOTICE_TIMEOUT_MS }: SlackDeps): Notifier {
+export function createSlackNotifier({
+  url,
+  publicUrl,
+  timeoutMs = NOTICE_TIMEOUT_MS,
+  channel = 'slack',
+  second,
+}: SlackDeps): Notifier {
   return {
-    channel: 'slack',
+    channel,
+    ...(second && { second }),
     notify: async (notice) => {
       await postJson('Slack', url, slackBody(notice, publicUrl), timeoutMs);
       return 'sent';

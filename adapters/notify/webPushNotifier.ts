@@ -46,7 +46,7 @@ export function createWebPushNotifier({
     channel: 'web_push',
     notify: async (notice) => {
       const { to, facts } = notice;
-      if (to.kind !== 'driver') throw new NoticeRefused(`web push is for drivers, not for ${to.kind}`);
+      if (to.kind !== 'driver') throw new NoticeRefused(`web push is for drivers, not for ${to.kind}`, false);
       const offerId = typeof facts.offerId === 'string' ? facts.offerId : null;
       const subscriptions = await subscriptionsOf(deps, to.driverId, offerId);
       if (subscriptions.length === 0) return 'not_needed';
@@ -110,8 +110,13 @@ async function push(
   );
   const { status, retryAfter } = await post(endpoint, headers, body, way);
   if (status === 404 || status === 410) return forget(subscription, `HTTP ${status}`, way);
-  requireTaken('Web push', status, retryAfter);
+  requireTaken('Web push', status, retryAfter, isForKeys);
   return 'sent';
+}
+
+/** Our VAPID keys are refused, and with them every push. Other errors are about one subscription. */
+function isForKeys(status: number): boolean {
+  return status === 401 || status === 403;
 }
 
 /**
@@ -156,7 +161,7 @@ function post(
       const reason = reasonOf(error);
       reject(
         reason === 'ENOTPUBLIC'
-          ? new NoticeRefused('Web push: the endpoint does not resolve to a public address')
+          ? new NoticeRefused('Web push: the endpoint does not resolve to a public address', false)
           : new Error(`Web push: ${reason}`),
       );
     });

@@ -1,5 +1,6 @@
 import { type Response, Router } from 'express';
 import { register } from 'prom-client';
+import type { RefusingChannel } from '../../services/noticeChannels';
 import type { ApiDeps } from '../deps';
 
 type HealthDeps = Pick<ApiDeps, 'readiness' | 'features'>;
@@ -33,6 +34,7 @@ export function healthRouter({ readiness, features }: HealthDeps): Router {
         Object.entries(dependencies).map(([name, { state, ms }]) => [name, { state, ms }]),
       ),
       features: Object.fromEntries(shown),
+      refusingChannels: (readiness.refusingChannels?.() ?? []).map(showChannel),
     });
   });
   router.get(
@@ -53,4 +55,8 @@ async function answerOf({ report, isStopping }: HealthDeps['readiness']) {
   const { status, dependencies } = await report();
   if (isStopping()) return { code: 503, status: 'stopping', dependencies };
   return { code: status === 'not ready' ? 503 : 200, status, dependencies };
+}
+
+function showChannel({ channel, since, reason }: RefusingChannel): object {
+  return { channel, since: new Date(since).toISOString(), reason };
 }

@@ -8,7 +8,7 @@ import { type DelayReason } from '../notices/realtimeEvents';
 import { cappedBonus } from '../orders/orderRules';
 import { type CaseResolution } from '../support/supportCase';
 import { type ChangeSet, iso } from './changes/changeSet';
-import { notifyStaff, openCase, resolveCase } from './changes/supportQueue';
+import { notifySupport, openCase, pageStaff, resolveCase } from './changes/supportQueue';
 import { type Answer, type DeliveryFacts, NOTED } from './deliveryState';
 import { dueEscalation, effectsOf, type EscalationEffect, limitsIn, stateAfter } from './escalation';
 import { unassignedMs } from './unassignedClock';
@@ -37,7 +37,8 @@ export function escalateIfDue(changes: ChangeSet): void {
     to: String(escalationLevel),
     detail: { unassignedMs: unassignedMs(clock, now), bonusCents },
   });
-  for (const effect of effectsOf(due, before.escalationLevel)) notifyOf(changes, effect);
+  const repeats = due.kind === 'repeat' ? { lastPagedAt: before.escalatedAt } : null;
+  for (const effect of effectsOf(due, before.escalationLevel)) notifyOf(changes, effect, repeats);
   if (escalationLevel >= 2) enterQueue(changes);
 }
 
@@ -49,8 +50,13 @@ function bonusWithinCap({ delivery, limits }: ChangeSet, before: DeliveryFacts):
 /**
  * Sends the notifications of an effect. Radius, pay and broadcast are in the delivery's state, which the search
  * reads. The delivery enters the support queue once for all effects.
+ * @param repeats where the effects of level 3 are repeated: when they last happened
  */
-function notifyOf(changes: ChangeSet, effect: EscalationEffect): void {
+function notifyOf(
+  changes: ChangeSet,
+  effect: EscalationEffect,
+  repeats: { lastPagedAt: number | null } | null,
+): void {
   const { deliveryId, merchantId } = changes.delivery;
   switch (effect) {
     case 'WIDEN_RADIUS':
@@ -59,9 +65,9 @@ function notifyOf(changes: ChangeSet, effect: EscalationEffect): void {
     case 'BROADCAST_OFFER':
       return;
     case 'NOTIFY_OPS':
-      return notifyStaff(changes, 'support', 'warning', unassignedTitle(changes));
+      return notifySupport(changes, 'warning', unassignedTitle(changes));
     case 'PAGE_SUPPORT_MANAGER':
-      return notifyStaff(changes, 'pager', 'critical', unassignedTitle(changes));
+      return pageStaff(changes, unassignedTitle(changes), repeats);
     case 'NOTIFY_CUSTOMER':
       return announceDelay(changes, trackingRoom(deliveryId), 'NO_DRIVER');
     case 'NOTIFY_MERCHANT':

@@ -4,8 +4,15 @@
  */
 export type Notice = {
   to: NoticeAddressee;
-  /** Deduplication key: the pager groups notices by it, and `resolved` closes the group. */
+  /** The matter. Notices of one matter reach an addressee in order, and `resolved` ends it. */
   about: string;
+  /**
+   * The pager's alert, where it is not `about`: each repeat has one of its own. An alert that is open, or was
+   * acknowledged, swallows others of its key, and nobody is paged.
+   */
+  alert?: string;
+  /** The alerts that this notice ends; absent: `about`, for `resolved`. */
+  endsAlerts?: string[];
   what: 'open' | 'resolved';
   severity: NoticeSeverity;
   /** One line. */

@@ -6,6 +6,7 @@
 import { type Actor, nameOf } from '../delivery/status';
 import { type Emit, type Message, opsRoom } from '../notices/message';
 import { type Notice } from '../notices/notice';
+import { firstAlert, openAlerts } from './pages';
 import { type CaseFacts, type CaseResolution, type CaseState } from './supportCase';
 import { type DeliveryFacts, type Entry } from '../delivery/deliveryState';
 
@@ -67,7 +68,13 @@ export function pagerResolution(
     ? [
         deliveryNotice(
           delivery,
-          { to: 'pager', what: 'resolved', severity: 'info', title: `Resolved: ${resolution ?? ''}` },
+          {
+            to: 'pager',
+            what: 'resolved',
+            severity: 'info',
+            title: `Resolved: ${resolution ?? ''}`,
+            endsAlerts: openAlerts(delivery.deliveryId, delivery.escalatedAt),
+          },
           now,
         ),
       ]
@@ -79,7 +86,10 @@ export function pagerResolution(
  */
 export function deliveryNotice(
   { deliveryId, cityId, zoneId, status, escalationLevel, merchantId, sellerOrderId }: DeliveryFacts,
-  { to, ...content }: { to: 'support' | 'pager' } & Pick<Notice, 'what' | 'severity' | 'title'>,
+  {
+    to,
+    ...content
+  }: { to: 'support' | 'pager' } & Pick<Notice, 'what' | 'severity' | 'title' | 'alert' | 'endsAlerts'>,
   now: number,
 ): Message {
   return {
@@ -87,7 +97,7 @@ export function deliveryNotice(
     notice: {
       ...content,
       to: { kind: to },
-      about: `delivery/${deliveryId}`,
+      about: firstAlert(deliveryId),
       text: `Delivery ${deliveryId} in ${cityId} is ${status}.`,
       link: `/v2/deliveries/${deliveryId}`,
       cityId,

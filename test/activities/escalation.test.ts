@@ -197,6 +197,9 @@ describe('a broadcast', () => {
       { state: 'RESOLVED', resolution: 'ASSIGNED', resolvedBy: `driver/${second!.driverId}` },
     ]);
     expect((await scene.notices()).at(-1)).toBe('pager resolved: Resolved: ASSIGNED');
+    const { ends = [] } = (await scene.alerts()).at(-1) ?? {};
+    expect(ends[0]).toBe(`delivery/${scene.deliveryId}`);
+    expect(ends).toHaveLength(2);
   });
 
   test('offers in waves until all drivers in reach had one, then one at a time', async () => {
@@ -236,6 +239,12 @@ describe('a broadcast', () => {
     expect((await scene.notices()).filter((each) => each.startsWith('pager'))).toEqual([
       'pager critical: Level 3: no driver for 30 minutes',
       'pager critical: Level 3: no driver for 40 minutes',
+    ]);
+    const alertOf = (minutes: number) =>
+      `delivery/${scene.deliveryId}/${new Date(after(minutes)).toISOString()}`;
+    expect(await scene.alerts()).toEqual([
+      { opens: `delivery/${scene.deliveryId}`, ends: [] },
+      { opens: alertOf(40), ends: [`delivery/${scene.deliveryId}`, alertOf(30)] },
     ]);
     // merchant and customer are not told again
     expect((await scene.emitted()).filter((each) => each.startsWith('delivery_delayed'))).toHaveLength(2);

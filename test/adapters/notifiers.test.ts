@@ -169,6 +169,33 @@ describe('PagerDuty', () => {
     ]);
   });
 
+  test('receives each repeat as an alert of its own, and then the end of the one before', async () => {
+    const at = '2026-11-23T09:40:00.000Z';
+    const endsAlerts = ['delivery/42', 'delivery/42/2026-11-23T09:30:00.000Z'];
+    const page = notice({ to: { kind: 'pager' }, alert: `delivery/42/${at}`, endsAlerts });
+    await pagerDuty().notify(page);
+    const [first, ...ends] = receiver.bodies() as { event_action: string; dedup_key: string }[];
+    expect(first).toMatchObject({ event_action: 'trigger', dedup_key: `delivery/42/${at}` });
+    expect(ends.map(({ event_action, dedup_key }) => `${event_action} ${dedup_key}`).sort()).toEqual(
+      endsAlerts.map((each) => `resolve ${each}`),
+    );
+  });
+
+  test('keeps the alert before where the repeat did not open', async () => {
+    receiver.answer({ status: 500 });
+    const page = notice({ to: { kind: 'pager' }, alert: 'delivery/42/later', endsAlerts: ['delivery/42'] });
+    await expect(pagerDuty().notify(page)).rejects.toThrow('HTTP 500');
+    expect(receiver.received).toHaveLength(1);
+  });
+
+  test('receives the end of every alert that may be open', async () => {
+    const endsAlerts = ['delivery/42', 'delivery/42/later'];
+    await pagerDuty().notify(notice({ to: { kind: 'pager' }, what: 'resolved', endsAlerts }));
+    const bodies = receiver.bodies() as { event_action: string; dedup_key: string }[];
+    expect(bodies.map(({ event_action }) => event_action)).toEqual(['resolve', 'resolve']);
+    expect(bodies.map(({ dedup_key }) => dedup_key).sort()).toEqual(endsAlerts);
+  });
+
   test('receives the bare path where no base address is set', async () => {
     await pagerDuty({ publicUrl: null }).notify(notice({ to: { kind: 'pager' } }));
     expect(receiver.bodies()).toEqual([
@@ -532,6 +559,7 @@ describe('the log notifier', () => {
   test('receives what has no channel; configured channels receive the rest', async () => {
     const settings = {
       slackUrl: null,
+      fallbackUrl: null,
       pagerDuty: { url: receiver.url, routingKey: null },
       webPush: null,
       allowLocalPush: true,
@@ -551,6 +579,7 @@ describe('the log notifier', () => {
       log,
       settings: {
         ...settings,
+        fallbackUrl: null,
         slackUrl: receiver.url,
         pagerDuty: { url: receiver.url, routingKey: 'k' },
         webPush,
@@ -561,5 +590,36 @@ describe('the log notifier', () => {
       'pagerduty',
       'web_push',
     ]);
+  });
+
+  test.each<[string, { fallbackUrl?: string; slackUrl?: string }, string[], string[]]>([
+    ['no other chat', {}, ['pagerduty', 'log'], ['log']],
+    [
+      'support’s chat',
+      { slackUrl: 'https://chat.example/a' },
+      ['pagerduty', 'slack', 'log'],
+      ['slack', 'log'],
+    ],
+    [
+      'a second chat',
+      { slackUrl: 'https://chat.example/a', fallbackUrl: 'https://chat.example/b' },
+      ['pagerduty', 'fallback', 'log'],
+      ['slack', 'fallback', 'log'],
+    ],
+  ])('with %s, what a channel refuses goes on to the next', (_what, urls, pager, support) => {
+    const settings = {
+      slackUrl: null,
+      fallbackUrl: null,
+      ...urls,
+      pagerDuty: { url: receiver.url, routingKey: 'k' },
+      webPush: null,
+      allowLocalPush: true,
+      publicUrl: null,
+      maxAgeMs: 1,
+    };
+    const notifiers = createNotifiers({ db: world.db, clock: Date.now, log, settings });
+    const chain = (first?: Notifier): string[] =>
+      first === undefined ? [] : [first.channel, ...chain(first.second)];
+    expect([chain(notifiers.pager), chain(notifiers.support)]).toEqual([pager, support]);
   });
 });

@@ -9,7 +9,8 @@ import { enqueue } from '../../adapters/postgres/outbox';
 import { createPagerDutyNotifier } from '../../adapters/notify/pagerDutyNotifier';
 import { createRelay, type Relay } from '../../adapters/postgres/relay';
 import { createSlackNotifier } from '../../adapters/notify/slackNotifier';
-import { createNotices, NOTICE_TIMEOUT_MS, type Notifiers } from '../../services/notices';
+import { createNoticeChannels, type NoticeChannels } from '../../services/noticeChannels';
+import { createNotices, NOTICE_TIMEOUT_MS, NoticeRefused, type Notifiers } from '../../services/notices';
 import { createMessageHandler } from '../../services/outbox/outboxMessages';
 import type { Dispatcher, Notifier } from '../../services/ports';
 import type { Message } from '../../domain/notices/message';
@@ -83,7 +84,7 @@ const pagerKeys = (): string[] =>
 function relay(
   more: Partial<Notifiers> = {},
   ahead = { ms: 0 },
-): { relay: Relay; heard: string[]; warnings: string[]; errors: string[] } {
+): { relay: Relay; heard: string[]; warnings: string[]; errors: string[]; channels: NoticeChannels } {
   const [heard, warnings, errors]: [string[], string[], string[]] = [[], [], []];
   const hear = (name: string) => async (): Promise<void> => void heard.push(name);
   const dispatcher: Dispatcher = {
@@ -110,7 +111,9 @@ function relay(
     driver: nobody,
     ...more,
   };
-  const notify = createNotices({ notifiers, clock: () => Date.now() + ahead.ms, maxAgeMs: MAX_AGE_MS, log });
+  const clock = (): number => Date.now() + ahead.ms;
+  const channels = createNoticeChannels(clock, log);
+  const notify = createNotices({ notifiers, clock, maxAgeMs: MAX_AGE_MS, log, channels });
   const made = createRelay(
     database.postgres,
     createMessageHandler({
@@ -125,7 +128,7 @@ function relay(
     log,
   );
   relays.push(made);
-  return { relay: made, heard, warnings, errors };
+  return { relay: made, heard, warnings, errors, channels };
 }
 
 async function counted(metric: string, labels: Record<string, string>): Promise<number> {
@@ -256,6 +259,104 @@ describe('a notice', () => {
     await timePasses(1_500);
     await allSent();
     expect(told).toEqual(['early']);
+  });
+});
+
+describe('a channel that refuses', () => {
+  const second = (): Notifier =>
+    createSlackNotifier({ url: chat.url, publicUrl: null, timeoutMs: TIMEOUT_MS, channel: 'fallback' });
+  const pagerWithSecond = (): Notifier =>
+    createPagerDutyNotifier({
+      url: pager.url,
+      routingKey: 'revoked',
+      publicUrl: null,
+      timeoutMs: TIMEOUT_MS,
+      second: second(),
+    });
+  const refuses = (channel: string): Promise<number> => counted('notification_channel_refuses', { channel });
+
+  test('hands its notices to the second one, and is shown as refusing until it takes one', async () => {
+    pager.answerAlways({ status: 403 });
+    const { relay: own, channels } = relay({ pager: pagerWithSecond() });
+    await put(
+      page('nobody', { about: 'delivery/1' }),
+      page('over', { about: 'delivery/1', what: 'resolved' }),
+    );
+    own.start();
+    await allSent();
+    expect(chatTexts()).toEqual(['Warning: Not by pagerduty: nobody', 'Resolved: Not by pagerduty: over']);
+    expect(channels.refusing()).toEqual([
+      { channel: 'pagerduty', since: expect.any(Number), reason: 'PagerDuty: HTTP 403' },
+    ]);
+    expect(await refuses('pagerduty')).toBe(1);
+    pager.answerAlways({ status: 202 });
+    await put(page('again', { about: 'delivery/2' }));
+    await eventually('it takes notices again', async () => channels.refusing().length === 0);
+    expect(await refuses('pagerduty')).toBe(0);
+  });
+
+  test('is tried again with its second one where both fail, and nothing is lost', async () => {
+    pager.answerAlways({ status: 403 });
+    chat.answer({ status: 500 });
+    const { relay: own } = relay({ pager: pagerWithSecond() });
+    await put(page('a'));
+    own.start();
+    await allSent();
+    expect(chatTexts()).toEqual(['Warning: Not by pagerduty: a', 'Warning: Not by pagerduty: a']);
+  });
+
+  test('hands nothing on for a short failure; after a minute once, while it is tried again', async () => {
+    pager.answerAlways({ status: 503 });
+    const ahead = { ms: 0 };
+    const { relay: own } = relay({ pager: pagerWithSecond() }, ahead);
+    await put(page('slow'));
+    own.start();
+    await eventually('it was tried', async () => pager.received.length > 0);
+    expect(chat.received).toHaveLength(0);
+    ahead.ms = 61_000;
+    for (const tries of [1, 2, 3]) {
+      const before = pager.received.length;
+      await timePasses(60_000);
+      await eventually(`try ${tries}`, async () => pager.received.length > before);
+    }
+    await eventually('the chat heard', async () => chat.received.length > 0);
+    expect(chatTexts()).toEqual(['Warning: Not by pagerduty: slow']);
+    pager.answerAlways({ status: 202 });
+    await timePasses(60_000);
+    await allSent();
+    expect(pagerKeys().at(-1)).toBe('trigger slow');
+    expect(chat.received).toHaveLength(1);
+  });
+
+  test('and has no second one is told to support, once', async () => {
+    const refusing: Notifier = {
+      channel: 'web_push',
+      notify: async () => {
+        throw new NoticeRefused('Web push: HTTP 403');
+      },
+    };
+    const { relay: own, channels } = relay({ driver: refusing });
+    await put(push('a'), push('b'));
+    await timePasses(1_500);
+    own.start();
+    await allSent();
+    expect(chatTexts()).toEqual(['Error: web_push refuses notices: Web push: HTTP 403']);
+    expect(channels.refusing()).toHaveLength(1);
+  });
+
+  test('one notice only does not count as refusing', async () => {
+    const picky: Notifier = {
+      channel: 'web_push',
+      notify: async () => {
+        throw new NoticeRefused('Web push: HTTP 413', false);
+      },
+    };
+    const { relay: own, channels } = relay({ driver: picky });
+    await put(push('a'));
+    await timePasses(1_500);
+    own.start();
+    await allSent();
+    expect([channels.refusing(), chat.received]).toEqual([[], []]);
   });
 });
 

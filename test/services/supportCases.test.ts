@@ -162,7 +162,9 @@ describe('a resolved case', () => {
     await cases.resolve(paged.caseId, done());
     expect((await paged.scene.notices()).at(-1)).toBe('pager resolved: Resolved: BY_OPS');
     const [open, resolved] = await pagerNotices(paged.scene.deliveryId);
-    expect({ ...resolved, at: 0, what: 'open', severity: 'critical', title: '' }).toEqual({
+    const { endsAlerts = [], ...rest } = resolved ?? {};
+    expect(endsAlerts).toContain(open?.about);
+    expect({ ...rest, at: 0, what: 'open', severity: 'critical', title: '' }).toEqual({
       ...open,
       at: 0,
       title: '',

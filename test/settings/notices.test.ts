@@ -12,6 +12,7 @@ describe('notice settings', () => {
   it('default to the log, and to nothing for drivers', () => {
     expect(readSettings(NEEDED).notices).toEqual({
       slackUrl: null,
+      fallbackUrl: null,
       pagerDuty: { url: 'https://events.pagerduty.com/v2/enqueue', routingKey: null },
       webPush: null,
       allowLocalPush: false,
@@ -37,6 +38,7 @@ describe('notice settings', () => {
       }).notices,
     ).toEqual({
       slackUrl: 'https://chat.example/hook',
+      fallbackUrl: null,
       pagerDuty: { url: 'http://127.0.0.1:9/enqueue', routingKey: 'k'.repeat(32) },
       webPush: { publicKey: PUBLIC, privateKey: PRIVATE, subject: 'mailto:ops@dispatch.example' },
       allowLocalPush: true,

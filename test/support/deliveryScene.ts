@@ -142,6 +142,19 @@ export class DeliveryScene {
     );
   }
 
+  /** What each page opens and ends at the pager. */
+  async alerts(): Promise<{ opens: string | null; ends: string[] }[]> {
+    const rows = await this.world.db.outboxMessage.findMany({
+      where: { key: `pager/delivery/${this.deliveryId}`, kind: 'notify' },
+      orderBy: { id: 'asc' },
+    });
+    const notices = rows.map(({ payload }) => (payload as { notice: Notice }).notice);
+    return notices.map(({ what, about, alert = about, endsAlerts = [] }) => ({
+      opens: what === 'open' ? alert : null,
+      ends: [...endsAlerts],
+    }));
+  }
+
   /** The kinds of the delivery's audit entries, by their chain's order of writing. */
   async entries(): Promise<string[]> {
     return (

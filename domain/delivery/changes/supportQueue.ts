@@ -16,6 +16,7 @@ import {
   risenCase,
   settles,
 } from '../../support/supportCase';
+import { repeatOf } from '../../support/pages';
 import { type ChangeSet } from './changeSet';
 
 /**
@@ -34,7 +35,7 @@ export function openCase(changes: ChangeSet, reason: CaseReason, driverId: strin
 
 /** Tells support’s chat why the delivery needs ops. */
 export function tellSupport(changes: ChangeSet, reason: CaseReason): void {
-  notifyStaff(changes, 'support', 'error', caseTitle(reason, changes.delivery.escalationLevel));
+  notifySupport(changes, 'error', caseTitle(reason, changes.delivery.escalationLevel));
 }
 
 type Urgency = Pick<CaseFacts, 'level' | 'reason' | 'driverId'>;
@@ -102,14 +103,25 @@ function putCase(
   changes.emit(caseEmit(supportCase, delivery, now));
 }
 
-/** Opens a notice about the delivery in support's chat, or pages the person on call. */
-export function notifyStaff(
+/** Opens a notice about the delivery in support's chat. */
+export function notifySupport(changes: ChangeSet, severity: NoticeSeverity, title: string): void {
+  const notice = { to: 'support', what: 'open', severity, title } as const;
+  changes.send(deliveryNotice(changes.delivery, notice, changes.now));
+}
+
+/**
+ * Pages the person on call.
+ * @param repeats when they were last paged, for a page that is repeated; null: the first one
+ */
+export function pageStaff(
   changes: ChangeSet,
-  to: 'support' | 'pager',
-  severity: NoticeSeverity,
   title: string,
+  repeats: { lastPagedAt: number | null } | null,
 ): void {
-  changes.send(deliveryNotice(changes.delivery, { to, what: 'open', severity, title }, changes.now));
+  const { delivery, now } = changes;
+  const page = { to: 'pager', what: 'open', severity: 'critical', title } as const;
+  const alerts = repeats === null ? {} : repeatOf(delivery.deliveryId, repeats.lastPagedAt, now);
+  changes.send(deliveryNotice(delivery, { ...page, ...alerts }, now));
 }
 
 /** The title of the notice of such a case. */

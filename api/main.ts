@@ -28,6 +28,8 @@ import { keepAlive, stopServing } from './http/shutdown';
 import { connectTemporal, createWorkflowUpdates } from './commands/workflowUpdates';
 import { createLocalSigner } from './auth/localTokens';
 import { createTokenReader } from './auth/tokens';
+import { createRateLimits } from './http/rateLimits';
+import { createThrottle } from './http/throttle';
 import { createTrackingTokens, withTracking } from './auth/trackingTokens';
 
 /** Each report is valid for three times as long. */
@@ -147,6 +149,11 @@ async function main(): Promise<void> {
   const gateway = attachGateway(server, {
     redis,
     readToken,
+    suspended,
+    rateLimits: createRateLimits(redis, settings.rateLimits, log),
+    throttle: createThrottle(),
+    trustedProxies: settings.api.trustedProxies,
+    maxTokenAgeMs: settings.auth.maxAgeMs,
     driverStates,
     roomStates,
     origins: settings.corsOrigins,

@@ -1,19 +1,26 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { Caller } from '../auth/caller';
+import { type Caller, suspendableOf } from '../auth/caller';
 import type { Admitted, GatewayDeps, GatewayLimits, GatewayServer, GatewaySocket } from './deps';
-import { TokenError, type TokenReader } from '../auth/tokens';
+import { TokenError, tokenEndsAt, type TokenReader } from '../auth/tokens';
+import { clientAddress } from '../http/addresses';
+import { Problem } from '../http/problems';
 
 /** Why a handshake was refused. The client reads it from `data` of its connect_error and must not retry. */
-export type RefusalCode = 'UNAUTHORIZED' | 'FORBIDDEN' | 'TOO_MANY_CONNECTIONS';
+export type RefusalCode =
+  | 'UNAUTHORIZED'
+  | 'FORBIDDEN'
+  | 'SUSPENDED'
+  | 'TOO_MANY_CONNECTIONS'
+  /** The client may try again after `retryAfterSeconds`. */
+  | 'TOO_MANY_REQUESTS';
 
 export class Refusal extends Error {
   override name = 'Refusal';
-  readonly data: { code: RefusalCode; detail: string };
+  readonly data: { code: RefusalCode; detail: string; retryAfterSeconds?: number };
 
-  constructor(code: RefusalCode, detail: string) {
+  constructor(code: RefusalCode, detail: string, retryAfterSeconds?: number) {
     super(code);
-    this.data = { code, detail };
+    this.data = retryAfterSeconds === undefined ? { code, detail } : { code, detail, retryAfterSeconds };
   }
 }
 
@@ -27,30 +34,75 @@ export async function admit(
   deps: GatewayDeps,
   limits: GatewayLimits,
 ): Promise<void> {
-  socket.data.admitted = await admitToken(io, tokenOf(socket.handshake.auth), deps, limits);
+  const admitted = await admitToken(io, socket, deps, limits).catch((error: unknown) =>
+    throttled(error, socket, deps),
+  );
+  await spendHandshake(admitted.caller, deps);
+  socket.data.admitted = admitted;
+}
+
+/** Counts a handshake without a valid token by its address, and holds back the refusal beyond the limit. */
+async function throttled(error: unknown, socket: GatewaySocket, deps: GatewayDeps): Promise<never> {
+  if (!(error instanceof Refusal) || error.data.code !== 'UNAUTHORIZED') throw error;
+  const overForSeconds = (await deps.rateLimits?.spendBadToken(addressOf(socket, deps))) ?? 0;
+  if (overForSeconds === 0) throw error;
+  await deps.throttle?.();
+  throw new Refusal('UNAUTHORIZED', error.data.detail, overForSeconds);
+}
+
+function addressOf(
+  { handshake: { address, headers } }: GatewaySocket,
+  { trustedProxies }: GatewayDeps,
+): string {
+  const forwarded = headers['x-forwarded-for'];
+  return clientAddress(
+    address,
+    Array.isArray(forwarded) ? forwarded.join(',') : forwarded,
+    trustedProxies ?? 0,
+  );
+}
+
+/** @throws Refusal where this subject connects too often */
+async function spendHandshake(caller: Caller, { rateLimits }: GatewayDeps): Promise<void> {
+  try {
+    await rateLimits?.spend(caller, 'handshake');
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'TOO_MANY_REQUESTS') throw error;
+    throw new Refusal('TOO_MANY_REQUESTS', error.detail, Number(error.headers['Retry-After']));
+  }
+}
+
+async function admitToken(
+  io: GatewayServer,
+  { handshake: { auth } }: GatewaySocket,
+  deps: GatewayDeps,
+  { connectionsPerSubject }: GatewayLimits,
+): Promise<Admitted> {
+  const admitted = await admittedBy(tokenOf(auth), deps);
+  if (hasTooMany(io, admitted, connectionsPerSubject))
+    throw new Refusal(
+      'TOO_MANY_CONNECTIONS',
+      `a subject may have at most ${connectionsPerSubject} connections at once`,
+    );
+  return admitted;
 }
 
 /**
  * Who holds this token, and until when. A connection may present another one later (session.ts).
  * @throws Refusal, or any other error if the token could not be checked
  */
-export async function admitToken(
-  io: GatewayServer,
+export async function admittedBy(
   token: string,
-  { readToken, clock }: GatewayDeps,
-  { connectionsPerToken }: GatewayLimits,
+  { readToken, clock, maxTokenAgeMs, suspended }: GatewayDeps,
 ): Promise<Admitted> {
   const caller = await read(readToken, token);
   if (caller.role === 'customer') throw new Refusal('FORBIDDEN', 'this role receives no events');
-  const expiresAt = expiryOf(token);
+  const subject = suspendableOf(caller);
+  if (subject !== null && suspended?.has(subject) === true)
+    throw new Refusal('SUSPENDED', `ops have suspended this ${subject.kind}`);
+  const expiresAt = tokenEndsAt(token, maxTokenAgeMs);
   if (expiresAt <= clock()) throw new Refusal('UNAUTHORIZED', 'the token has expired');
-  const tokenHash = createHash('sha256').update(token).digest('base64url');
-  if (hasTooMany(io, tokenHash, connectionsPerToken))
-    throw new Refusal(
-      'TOO_MANY_CONNECTIONS',
-      `a token may have at most ${connectionsPerToken} connections at once`,
-    );
-  return { caller, tokenHash, expiresAt };
+  return { caller, token, expiresAt };
 }
 
 async function read(readToken: TokenReader, token: string): Promise<Caller> {
@@ -69,18 +121,12 @@ function tokenOf(auth: unknown): string {
   return data.token;
 }
 
-const claims = z.object({ exp: z.number() });
-
-/** Expects a verified token. Rejects a token without an expiry. */
-function expiryOf(token: string): number {
-  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8');
-  return claims.parse(JSON.parse(payload)).exp * 1_000;
+/** A local room that counts the sockets of a subject, whatever their tokens; nothing is sent to it. */
+export function subjectRoom({ caller }: Pick<Admitted, 'caller'>): string {
+  return `subject:${caller.role}:${caller.subject}`;
 }
 
-/** A local room that counts the sockets of a token; nothing is sent to it. */
-export const tokenRoom = (tokenHash: string): string => `token:${tokenHash}`;
-
-/** Whether this token has `limit` or more open sockets. */
-export function hasTooMany(io: GatewayServer, tokenHash: string, limit: number): boolean {
-  return (io.of('/').adapter.rooms.get(tokenRoom(tokenHash))?.size ?? 0) >= limit;
+/** Whether this subject has `limit` or more open sockets. */
+export function hasTooMany(io: GatewayServer, admitted: Admitted, limit: number): boolean {
+  return (io.of('/').adapter.rooms.get(subjectRoom(admitted))?.size ?? 0) >= limit;
 }

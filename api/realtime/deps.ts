@@ -3,10 +3,13 @@ import type { DefaultEventsMap, Server, Socket } from 'socket.io';
 import type { EventBody, EventName, MessageName } from '../../domain/notices/realtimeEvents';
 import type { Clock, DriverStates, Log, RoomStates } from '../../services/ports';
 import type { Caller } from '../auth/caller';
+import type { SuspendedSubjects } from '../../services/suspendedSubjects';
 import type { TokenReader } from '../auth/tokens';
+import type { RateLimits } from '../http/rateLimits';
+import type { Throttle } from '../http/throttle';
 
-/** The caller of a socket and the expiry of their token (epoch ms). */
-export type Admitted = { caller: Caller; tokenHash: string; expiresAt: number };
+/** The caller of a socket, their token and its end (epoch ms). */
+export type Admitted = { caller: Caller; token: string; expiresAt: number };
 type Data = { admitted: Admitted };
 /** Handlers validate the messages of clients. */
 type Messages = Record<MessageName, (body: unknown, acknowledge: unknown) => void>;
@@ -28,14 +31,26 @@ export type GatewayDeps = {
   origins?: readonly string[] | null;
   /** Whether long polling is served beside WebSocket; it needs sticky sessions. Default: true. */
   servesPolling?: boolean;
+  /** Absent: handshakes are not limited. */
+  rateLimits?: Pick<RateLimits, 'spend' | 'spendBadToken'>;
+  /** Holds back the refusals of an address that is over its limit. */
+  throttle?: Throttle;
+  /** The number of reverse proxies whose X-Forwarded-For entries are trusted. Default: 0. */
+  trustedProxies?: number;
+  /** Whom this process refuses. */
+  suspended?: Pick<SuspendedSubjects, 'has' | 'onSuspended'>;
+  /** How long a token holds after it was issued. Default: a day. */
+  maxTokenAgeMs?: number;
+  /** How often open sockets are checked again. */
+  recheckMs?: number;
   limits?: Partial<GatewayLimits>;
   /** Prefix of Redis channel names; tests that share a Redis set it. */
   channelPrefix?: string;
 };
 
 export type GatewayLimits = {
-  /** Concurrent sockets per token, in one process. */
-  connectionsPerToken: number;
+  /** Concurrent sockets per subject, whatever its tokens, in one process. */
+  connectionsPerSubject: number;
   /** The largest message from a client. */
   payloadBytes: number;
   /** Messages from one socket; a socket that exceeds the limit is disconnected. */
@@ -43,7 +58,7 @@ export type GatewayLimits = {
 };
 
 export const GATEWAY_LIMITS: GatewayLimits = {
-  connectionsPerToken: 5,
+  connectionsPerSubject: 5,
   payloadBytes: 16_384,
   eventsPerMinute: 120,
 };

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import { Server } from 'socket.io';
 import { ALL_OPS_ROOM, driverRoom, merchantRoom, opsRoom, trackingRoom } from '../../domain/notices/message';
 import type { Caller } from '../auth/caller';
-import { admit, admitToken, hasTooMany, Refusal, tokenRoom } from './admission';
+import { admit, admittedBy, hasTooMany, Refusal, subjectRoom } from './admission';
 import {
   type Admitted,
   GATEWAY_LIMITS,
@@ -19,6 +19,7 @@ import { connections, connectionsClosed, connectionsOpened, connectionsRefused }
 import { isOriginAllowed } from './origins';
 import { forAdapter } from './redisAdapter';
 import { endAtExpiry, listenForRefresh } from './session';
+import { endLostStanding, isSuspended } from './standing';
 import { sendState } from './state';
 
 export type Gateway = {
@@ -71,10 +72,12 @@ export function attachGateway(httpServer: HttpServer, deps: GatewayDeps): Gatewa
   });
   io.on('connection', (socket) => void setUpConnection(io, socket, deps, limits));
   resendStatesAfterRedisGap(io, subscriber, deps);
+  const stopChecks = endLostStanding(io, deps);
   return {
     close: async ({ withinMs } = { withinMs: 0 }) => {
       if (isClosing) return;
       isClosing = true;
+      stopChecks();
       await closeEach([...io.of('/').sockets.values()], withinMs);
       await io.of('/').adapter.close();
       io.engine.close();
@@ -124,9 +127,11 @@ async function setUpConnection(
   limits: GatewayLimits,
 ): Promise<void> {
   const { admitted } = socket.data;
-  await socket.join(tokenRoom(admitted.tokenHash));
+  await socket.join(subjectRoom(admitted));
   // Concurrent handshakes may each have passed the check.
-  if (hasTooMany(io, admitted.tokenHash, limits.connectionsPerToken + 1)) return void socket.disconnect(true);
+  if (hasTooMany(io, admitted, limits.connectionsPerSubject + 1)) return void socket.disconnect(true);
+  // They may have been suspended during the handshake.
+  if (isSuspended(socket, deps)) return void socket.disconnect(true);
   if (isDisconnected(socket)) return;
   count(socket, admitted);
   const restart = endAtExpiry(socket, deps.clock);
@@ -139,7 +144,7 @@ async function setUpConnection(
     if (admitted.caller.role === 'driver') listenToDriver(socket, admitted.caller.driverId, deps);
     listenForRefresh(socket, restart, {
       log: deps.log,
-      admit: (token) => admitToken(io, token, deps, limits),
+      admit: (token) => admittedBy(token, deps),
       moveTo: (next) => moveTo(socket, next, deps),
     });
     const result = await sendState(socket, deps);
@@ -179,7 +184,7 @@ async function roomsOf(caller: Caller, { cityIds }: GatewayDeps): Promise<string
 
 /** Gives a connection the rooms of its new token, and no others. */
 async function moveTo(socket: GatewaySocket, admitted: Admitted, deps: GatewayDeps): Promise<void> {
-  const rooms = [tokenRoom(admitted.tokenHash), ...(await roomsOf(admitted.caller, deps))];
+  const rooms = [subjectRoom(admitted), ...(await roomsOf(admitted.caller, deps))];
   // A socket that disconnected has left all rooms; a later join would never be undone.
   if (isDisconnected(socket)) return;
   socket.data.admitted = admitted;

@@ -74,8 +74,7 @@ async function refreshSession(
     if (error instanceof Refusal) return error;
     throw error;
   });
-  if (admitted instanceof Refusal)
-    return refused(admitted.data.code === 'FORBIDDEN' ? 'OTHER_SUBJECT' : admitted.data.code);
+  if (admitted instanceof Refusal) return refused(codeOf(admitted));
   if (!isSameSubject(socket.data.admitted.caller, admitted.caller)) return refused('OTHER_SUBJECT');
   await moveTo(admitted);
   if (!socket.connected) return refused('UNAUTHORIZED');
@@ -102,5 +101,18 @@ function isSameSubject(before: Caller, now: Caller): boolean {
     case 'ops':
     case 'customer':
       return now.role === before.role;
+  }
+}
+
+function codeOf({ data: { code } }: Refusal): NonNullable<SessionRefreshed['code']> {
+  switch (code) {
+    case 'FORBIDDEN':
+      return 'OTHER_SUBJECT';
+    case 'TOO_MANY_CONNECTIONS':
+      return code;
+    case 'UNAUTHORIZED':
+    case 'SUSPENDED':
+    case 'TOO_MANY_REQUESTS':
+      return 'UNAUTHORIZED';
   }
 }

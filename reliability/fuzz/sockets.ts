@@ -15,7 +15,9 @@ export type SocketFigures = {
   broken: string[];
 };
 
-const REFUSALS: readonly unknown[] = ['UNAUTHORIZED', 'FORBIDDEN', 'TOO_MANY_CONNECTIONS'];
+/** Refusals of those who may come in, for they come too often. */
+const TOO_MANY: readonly unknown[] = ['TOO_MANY_CONNECTIONS', 'TOO_MANY_REQUESTS'];
+const REFUSALS: readonly unknown[] = ['UNAUTHORIZED', 'FORBIDDEN', 'SUSPENDED', ...TOO_MANY];
 const EVENTS = [
   'OFFER_SEEN',
   'OFFER_SEEN',
@@ -174,7 +176,7 @@ async function visit(
     const isExpected =
       came.code === undefined
         ? came.isTransport
-        : REFUSALS.includes(came.code) && (!isAdmitted || came.code === 'TOO_MANY_CONNECTIONS');
+        : REFUSALS.includes(came.code) && (!isAdmitted || TOO_MANY.includes(came.code));
     if (!isExpected)
       figures.broken.push(`${name} was refused in an undocumented way: ${JSON.stringify(came)}`);
     return;

@@ -22,7 +22,7 @@ const AUTH = {
   issuer: 'driver-service',
   audience: 'driver-service',
 } as const;
-const LIMITS = { connectionsPerToken: 2, payloadBytes: 2_000, eventsPerMinute: 20 };
+const LIMITS = { connectionsPerSubject: 2, payloadBytes: 2_000, eventsPerMinute: 20 };
 
 let world: DriverWorld;
 let emitter: ReturnType<typeof createSocketEmitter>;
@@ -404,7 +404,7 @@ describe('a handshake', () => {
 
   test('is refused if the token has too many open connections', async () => {
     const token = await driverToken(await world.addDriver());
-    for (let open = 0; open < LIMITS.connectionsPerToken; open++) {
+    for (let open = 0; open < LIMITS.connectionsPerSubject; open++) {
       const socket = socketWith(token);
       const state = next(socket, 'STATE');
       socket.connect();
@@ -425,7 +425,7 @@ describe('a handshake', () => {
     );
     for (const socket of crowd) socket.connect();
     expect((await Promise.all(fates)).filter((fate) => fate === 'in').length).toBeLessThanOrEqual(
-      LIMITS.connectionsPerToken,
+      LIMITS.connectionsPerSubject,
     );
   });
 });

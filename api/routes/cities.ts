@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { zoneOutside } from '../../domain/orders/cityPlaces';
+import { centerProblem, zoneOutside } from '../../domain/orders/cityPlaces';
 import { areaOfCity } from '../../domain/orders/orderRules';
 import { isCountry } from '../../domain/orders/phone';
 import type { ServiceArea } from '../../domain/orders/serviceArea';
@@ -209,6 +209,8 @@ async function putCity(
   const { center, currency: money, escalationMinutes, ...rest } = body;
   // Older clients do not send the field and must not reset it.
   const escalation = escalationMinutes === undefined ? {} : { escalationMinutes: escalationMinutes ?? [] };
+  const swapped = centerProblem(center, body.timezone);
+  if (swapped !== null) throw new Problem('INVALID_CENTER', swapped);
   const fields = { ...rest, ...escalation, centerLat: center.lat, centerLng: center.lng };
   await requireFittingPlaces(db, settings, id, body);
   const { status, row } = await configuration.change(

@@ -124,6 +124,14 @@ describe('the places of a city', () => {
     await put({ name: 'Renamed' }).expect(200);
   });
 
+  it('include no swapped centre', async () => {
+    const { body } = await world
+      .as(OPS)
+      .put('/v2/cities/swapped', city({ center: SWAPPED }))
+      .expect(422);
+    expect(body).toMatchObject({ code: 'INVALID_CENTER', detail: expect.stringContaining('swapped') });
+  });
+
   it('keep country and radius where an older client sends neither', async () => {
     const cityId = `kept-${newId()}`;
     const put = async (change: object) =>

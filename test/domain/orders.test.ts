@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ORDER_LIMITS } from '../../domain/orders/orderLimits';
 import { cappedBonus, payRefusal, placesRefusal } from '../../domain/orders/orderRules';
-import { zoneOutside } from '../../domain/orders/cityPlaces';
+import { centerProblem, zoneOutside } from '../../domain/orders/cityPlaces';
 import { countryOf } from '../../domain/orders/country';
 import { e164Of } from '../../domain/orders/phone';
 import { outOfArea, type ServiceArea } from '../../domain/orders/serviceArea';
@@ -77,6 +77,26 @@ describe('the area of a city', () => {
     expect(zoneOutside(square(4.8, 52.3), AMSTERDAM)).toMatch(/^a point of the zone is 6,8.*swapped\?$/);
     const { coordinates } = square(10, 10);
     expect(zoneOutside({ type: 'MultiPolygon', coordinates: [coordinates] }, AMSTERDAM)).not.toBeNull();
+  });
+});
+
+describe('the centre of a city', () => {
+  it.each([
+    [{ lat: 52.37, lng: 4.89 }, 'Europe/Amsterdam'],
+    [{ lat: 43.8, lng: 87.6 }, 'Asia/Shanghai'], // Urumqi, by the clock of the capital
+    [{ lat: 40.7, lng: -74 }, 'America/New_York'],
+    [{ lat: 52.37, lng: 4.89 }, 'UTC'],
+    [{ lat: 10, lng: 10 }, 'Europe/Rome'],
+  ])('at %p fits %s', (center, timezone) => {
+    expect(centerProblem(center, timezone)).toBeNull();
+  });
+
+  it.each([
+    [{ lat: 4.89, lng: 52.37 }, 'Europe/Amsterdam'],
+    [{ lat: 13.4, lng: 52.52 }, 'Europe/Berlin'],
+    [{ lat: -74, lng: 40.7 }, 'America/New_York'],
+  ])('at %p is swapped for %s', (center, timezone) => {
+    expect(centerProblem(center, timezone)).toMatch(/swapped/);
   });
 });
 

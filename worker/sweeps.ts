@@ -7,6 +7,7 @@ import { ensureAuditPartitions } from '../adapters/postgres/auditPartitions';
 import { createAuditChains } from '../adapters/postgres/auditChains';
 import type { Database } from '../adapters/postgres/database';
 import { createOpenRowsStore } from '../adapters/postgres/openRowsStore';
+import { blankChanges } from '../adapters/postgres/orderChangeStore';
 import { pruneSent } from '../adapters/postgres/outbox';
 import { prunePositions } from '../adapters/postgres/positionRows';
 import { pruneFingerprints } from '../adapters/postgres/requestFingerprints';
@@ -79,6 +80,7 @@ export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<
       ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
       pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
       pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs),
+      blankChanges: (olderThanMs) => blankChanges(db, olderThanMs),
       prunePositions: (olderThanMs) => prunePositions(db, olderThanMs),
       pruneFingerprints: (olderThanMs) => pruneFingerprints(db, olderThanMs),
       positionsKeptMs: settings.positionsKeptMs,

@@ -4,6 +4,7 @@ export type UpkeepReport = {
   partitionsMade: number;
   messagesForgotten: number;
   healthForgotten: number;
+  changesBlanked: number;
   positionsForgotten: number;
   fingerprintsForgotten: number;
 };
@@ -22,6 +23,8 @@ export type UpkeepDeps = {
   pruneSent: (olderThanMs: number) => Promise<number>;
   /** The same for zone health. */
   pruneHealth: (olderThanMs: number) => Promise<number>;
+  /** Blanks changes of orders that never came to an end: the API or the workflow died meanwhile. */
+  blankChanges: (olderThanMs: number) => Promise<number>;
   /** The same for the position history, which is kept for `positionsKeptMs`. */
   prunePositions: (olderThanMs: number) => Promise<number>;
   positionsKeptMs: number;
@@ -38,10 +41,14 @@ const HEALTH_KEPT_MS = 7 * 24 * 3_600_000;
 /** Longer than any client retries. */
 const FINGERPRINTS_KEPT_MS = 30 * 24 * 3_600_000;
 
+/** Longer than any request is repeated. */
+const CHANGES_KEPT_MS = 24 * 3_600_000;
+
 export function createUpkeep({
   ensureAuditPartitions,
   pruneSent,
   pruneHealth,
+  blankChanges,
   prunePositions,
   pruneFingerprints,
   positionsKeptMs,
@@ -55,6 +62,7 @@ export function createUpkeep({
     ]);
     const messagesForgotten = await untilNone(() => pruneSent(SENT_KEPT_MS));
     const healthForgotten = await untilNone(() => pruneHealth(HEALTH_KEPT_MS));
+    const changesBlanked = await untilNone(() => blankChanges(CHANGES_KEPT_MS));
     const positionsForgotten = await untilNone(() => prunePositions(positionsKeptMs));
     const fingerprintsForgotten = await untilNone(() => pruneFingerprints(FINGERPRINTS_KEPT_MS));
     const [made] = partitions;
@@ -63,6 +71,7 @@ export function createUpkeep({
       partitionsMade: made.value,
       messagesForgotten,
       healthForgotten,
+      changesBlanked,
       positionsForgotten,
       fingerprintsForgotten,
     };

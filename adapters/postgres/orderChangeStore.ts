@@ -46,6 +46,13 @@ export function createOrderChangeStore(db: Database): OrderChangeStore {
   };
 }
 
+/** Blanks in limited batches. @returns how many; 0 if there are no more */
+export async function blankChanges(db: Database, olderThanMs: number): Promise<number> {
+  return db.$executeRaw`UPDATE order_changes SET content = NULL WHERE id IN (
+    SELECT id FROM order_changes WHERE content IS NOT NULL
+      AND created_at < now() - ${olderThanMs} * interval '1 millisecond' ORDER BY created_at LIMIT 1000)`;
+}
+
 function contextOf({ keptId, windowFrom, windowTo, zones, lat, lng, ...city }: Row): ChangeContext {
   return {
     keptId,

@@ -18,6 +18,7 @@ import { prunePositions } from '../../adapters/postgres/positionRows';
 import { pruneFingerprints } from '../../adapters/postgres/requestFingerprints';
 import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
 import { createWebPushNotifier } from '../../adapters/notify/webPushNotifier';
+import { blankChanges } from '../../adapters/postgres/orderChangeStore';
 import { pruneHealth, readLatestHealth } from '../../adapters/postgres/zoneHealthRows';
 import { createAuditCheck } from '../../activities/sweeps/auditCheck';
 import { createEscalationCheck } from '../../activities/sweeps/escalationCheck';
@@ -322,6 +323,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
     pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
     pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs),
+    blankChanges: (olderThanMs) => blankChanges(db, olderThanMs),
     prunePositions: (olderThanMs) => prunePositions(db, olderThanMs),
     pruneFingerprints: (olderThanMs) => pruneFingerprints(db, olderThanMs),
     positionsKeptMs: settings.positionsKeptMs,

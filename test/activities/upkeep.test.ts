@@ -4,6 +4,7 @@ import { type Client } from 'pg';
 import { v7 as newId } from 'uuid';
 import { writeEntries } from '../../adapters/postgres/audit';
 import { auditPartitionsState, ensureAuditPartitions } from '../../adapters/postgres/auditPartitions';
+import { blankChanges } from '../../adapters/postgres/orderChangeStore';
 import { enqueue, pruneSent } from '../../adapters/postgres/outbox';
 import { prunePositions } from '../../adapters/postgres/positionRows';
 import { pruneFingerprints } from '../../adapters/postgres/requestFingerprints';
@@ -207,6 +208,15 @@ describe('the sweep', () => {
       lat,
       lng: 4,
     });
+    const { deliveryId } = await world.addDelivery();
+    const change = (requestKey: string, hoursAgo: number) => ({
+      id: newId(),
+      deliveryId,
+      requestKey,
+      content: { pickup: {}, dropoff: { notes: 'ring' } },
+      createdAt: new Date(Date.now() - hoursAgo * HOUR_MS),
+    });
+    await db.orderChange.createMany({ data: [change('old', 24.1), change('young', 23.9)] });
     await db.positionFix.createMany({ data: [fix(50, 31), fix(51, 30.1), fix(52, 29.9), fix(53, 0)] });
     const fingerprint = (id: number, daysAgo: number) => ({
       keyHash: Buffer.from([id]),
@@ -220,6 +230,7 @@ describe('the sweep', () => {
       ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
       pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
       pruneHealth: (olderThanMs) => pruneHealth(db, olderThanMs),
+      blankChanges: (olderThanMs) => blankChanges(db, olderThanMs),
       prunePositions: (olderThanMs) => prunePositions(db, olderThanMs),
       pruneFingerprints: (olderThanMs) => pruneFingerprints(db, olderThanMs),
       positionsKeptMs: 30 * 24 * HOUR_MS,
@@ -229,6 +240,7 @@ describe('the sweep', () => {
       partitionsMade: 3,
       messagesForgotten: 1,
       healthForgotten: 1,
+      changesBlanked: 1,
       positionsForgotten: 2,
       fingerprintsForgotten: 2,
     });
@@ -239,6 +251,10 @@ describe('the sweep', () => {
     expect(
       (await db.outboxMessage.findMany({ orderBy: { id: 'asc' } })).map(({ payload }) => payload),
     ).toEqual([{ driverId: 'young' }, { driverId: 'unsent' }]);
+    expect(await db.orderChange.findMany({ orderBy: { id: 'asc' } })).toMatchObject([
+      { requestKey: 'old', content: null },
+      { requestKey: 'young', content: { dropoff: { notes: 'ring' } } },
+    ]);
     expect((await db.zoneHealth.findMany()).map(({ cityId }) => cityId)).toEqual(['young']);
     expect(await parts()).toEqual(
       expect.arrayContaining(['audit_entries_2050_11', 'audit_entries_2050_12', 'audit_entries_2051_01']),

@@ -37,12 +37,13 @@ describe('the outbox', () => {
       return goes.shift() ?? 0;
     };
     const clock = Date.now;
-    const pruneHealth = async (): Promise<number> => 0;
+    const [pruneHealth, blankChanges] = [async (): Promise<number> => 0, async (): Promise<number> => 0];
     expect(
       await createUpkeep({
         ensureAuditPartitions: async () => partitions.shift() ?? 0,
         pruneSent,
         pruneHealth,
+        blankChanges,
         prunePositions: async () => 0,
         pruneFingerprints: async () => 0,
         positionsKeptMs: 1,
@@ -61,6 +62,7 @@ describe('the outbox', () => {
         ensureAuditPartitions: () => Promise.reject(new Error('no partition')),
         pruneSent,
         pruneHealth,
+        blankChanges,
         prunePositions: async () => 0,
         pruneFingerprints: async () => 0,
         positionsKeptMs: 1,

@@ -167,6 +167,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
     pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
     pruneHealth: async () => 0,
+    blankChanges: async () => 0,
     prunePositions: async () => 0,
     pruneFingerprints: async () => 0,
     positionsKeptMs: 1,

@@ -53,6 +53,7 @@ describe('the outbox', () => {
       partitionsMade: 3,
       messagesForgotten: 20_007,
       healthForgotten: 0,
+      changesBlanked: 0,
       positionsForgotten: 0,
       fingerprintsForgotten: 0,
     });

@@ -55,7 +55,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -181,7 +181,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -299,7 +299,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -400,7 +400,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -538,7 +538,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -675,7 +675,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -767,7 +767,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -776,7 +776,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description IDEMPOTENCY_CONFLICT, TOO_MANY_OPEN_DELIVERIES */
+                /** @description MERCHANT_SUSPENDED, IDEMPOTENCY_CONFLICT, TOO_MANY_OPEN_DELIVERIES */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -896,7 +896,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -996,7 +996,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1041,7 +1041,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description STOP_OUT_OF_AREA, TIME_NOT_POSSIBLE */
+                /** @description IDEMPOTENCY_KEY_REUSED, STOP_OUT_OF_AREA, TIME_NOT_POSSIBLE */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -1141,7 +1141,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1186,7 +1186,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description REASON_NOT_ALLOWED */
+                /** @description IDEMPOTENCY_KEY_REUSED, REASON_NOT_ALLOWED */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -1296,7 +1296,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1334,6 +1334,15 @@ export interface paths {
                 };
                 /** @description UNSUPPORTED_MEDIA_TYPE */
                 415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description IDEMPOTENCY_KEY_REUSED */
+                422: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -1441,7 +1450,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1486,7 +1495,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description REASON_NOT_ALLOWED */
+                /** @description IDEMPOTENCY_KEY_REUSED, REASON_NOT_ALLOWED */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -1597,7 +1606,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1635,6 +1644,15 @@ export interface paths {
                 };
                 /** @description UNSUPPORTED_MEDIA_TYPE */
                 415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description IDEMPOTENCY_KEY_REUSED */
+                422: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -1753,7 +1771,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1798,7 +1816,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description STOP_OUT_OF_AREA */
+                /** @description IDEMPOTENCY_KEY_REUSED, STOP_OUT_OF_AREA */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -1904,7 +1922,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1949,7 +1967,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description PAY_NOT_ALLOWED */
+                /** @description IDEMPOTENCY_KEY_REUSED, PAY_NOT_ALLOWED */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -2053,7 +2071,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2091,6 +2109,15 @@ export interface paths {
                 };
                 /** @description UNSUPPORTED_MEDIA_TYPE */
                 415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description IDEMPOTENCY_KEY_REUSED */
+                422: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -2193,7 +2220,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2231,6 +2258,15 @@ export interface paths {
                 };
                 /** @description UNSUPPORTED_MEDIA_TYPE */
                 415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description IDEMPOTENCY_KEY_REUSED */
+                422: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -2325,7 +2361,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2417,7 +2453,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2546,7 +2582,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2650,7 +2686,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2752,7 +2788,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2847,7 +2883,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2947,7 +2983,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2965,7 +3001,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description DRIVER_OFF_DUTY, DRIVER_NOT_AVAILABLE */
+                /** @description DRIVER_OFF_DUTY, DRIVER_NOT_AVAILABLE, DRIVER_SUSPENDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -3086,7 +3122,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3104,7 +3140,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FEATURE_OFF, DRIVER_OFF_DUTY, DRIVER_NOT_AVAILABLE */
+                /** @description FEATURE_OFF, DRIVER_OFF_DUTY, DRIVER_NOT_AVAILABLE, DRIVER_SUSPENDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -3230,7 +3266,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3248,7 +3284,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FEATURE_OFF, NOT_ON_BREAK, DRIVER_OFF_DUTY */
+                /** @description FEATURE_OFF, NOT_ON_BREAK, DRIVER_OFF_DUTY, DRIVER_SUSPENDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -3370,7 +3406,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3388,7 +3424,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FEATURE_OFF, DRIVER_OFF_DUTY, DRIVER_NOT_AVAILABLE */
+                /** @description FEATURE_OFF, DRIVER_OFF_DUTY, DRIVER_NOT_AVAILABLE, DRIVER_SUSPENDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -3514,7 +3550,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3532,7 +3568,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FEATURE_OFF, NOT_PAUSED, DRIVER_OFF_DUTY */
+                /** @description FEATURE_OFF, NOT_PAUSED, DRIVER_OFF_DUTY, DRIVER_SUSPENDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -3656,7 +3692,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3674,7 +3710,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description DRIVER_NOT_AVAILABLE */
+                /** @description DRIVER_NOT_AVAILABLE, DRIVER_SUSPENDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -3800,7 +3836,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3939,7 +3975,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -3957,7 +3993,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FEATURE_OFF, DRIVER_OFF_DUTY, DRIVER_NOT_AVAILABLE */
+                /** @description FEATURE_OFF, DRIVER_OFF_DUTY, DRIVER_NOT_AVAILABLE, DRIVER_SUSPENDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -4083,7 +4119,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4101,7 +4137,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FEATURE_OFF, NOT_ON_BREAK, DRIVER_OFF_DUTY */
+                /** @description FEATURE_OFF, NOT_ON_BREAK, DRIVER_OFF_DUTY, DRIVER_SUSPENDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -4223,7 +4259,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4241,7 +4277,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FEATURE_OFF, DRIVER_OFF_DUTY, DRIVER_NOT_AVAILABLE */
+                /** @description FEATURE_OFF, DRIVER_OFF_DUTY, DRIVER_NOT_AVAILABLE, DRIVER_SUSPENDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -4367,7 +4403,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4385,7 +4421,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FEATURE_OFF, NOT_PAUSED, DRIVER_OFF_DUTY */
+                /** @description FEATURE_OFF, NOT_PAUSED, DRIVER_OFF_DUTY, DRIVER_SUSPENDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -4509,7 +4545,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4527,7 +4563,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description DRIVER_NOT_AVAILABLE */
+                /** @description DRIVER_NOT_AVAILABLE, DRIVER_SUSPENDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -4653,7 +4689,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4782,7 +4818,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4882,7 +4918,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -4900,7 +4936,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description DRIVER_OFF_DUTY, DRIVER_NOT_AVAILABLE */
+                /** @description DRIVER_OFF_DUTY, DRIVER_NOT_AVAILABLE, DRIVER_SUSPENDED */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -5013,7 +5049,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5122,7 +5158,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5265,7 +5301,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5384,7 +5420,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5536,7 +5572,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5658,7 +5694,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5767,7 +5803,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5876,7 +5912,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -5978,7 +6014,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -6087,7 +6123,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -6217,7 +6253,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -6352,7 +6388,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -6447,7 +6483,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -6533,7 +6569,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -6653,7 +6689,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -6757,7 +6793,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -6830,7 +6866,7 @@ export interface paths {
                     state?: "OPEN" | "ACKNOWLEDGED" | "RESOLVED" | "UNRESOLVED";
                     /** @description The lowest level to list */
                     level?: "0" | "1" | "2" | "3";
-                    reason?: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP" | "GOODS_IN_HAND" | "WINDOW_AT_RISK";
+                    reason?: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP" | "GOODS_IN_HAND" | "WINDOW_AT_RISK" | "CARRIER_SUSPENDED" | "DRIVER_SUSPENDED" | "MERCHANT_SUSPENDED";
                     cityId?: string;
                     zoneId?: string;
                     deliveryId?: string;
@@ -6874,7 +6910,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -6969,7 +7005,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -7079,7 +7115,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -7217,7 +7253,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -7344,7 +7380,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -7444,7 +7480,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -7587,7 +7623,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -7702,7 +7738,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -7731,6 +7767,15 @@ export interface paths {
                 };
                 /** @description UNSUPPORTED_MEDIA_TYPE */
                 415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description IDEMPOTENCY_KEY_REUSED */
+                422: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -7826,7 +7871,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -7943,7 +7988,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -8070,7 +8115,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description FORBIDDEN */
+                /** @description FORBIDDEN, SUSPENDED */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -8116,6 +8161,615 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/ops/suspensions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who is suspended, the earliest first
+         * @description For: ops.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Drivers of my cities; merchants for ops of all cities */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Suspensions"];
+                    };
+                };
+                /** @description INVALID_REQUEST */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAUTHENTICATED */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description FORBIDDEN, SUSPENDED */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description TOO_MANY_REQUESTS */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description INTERNAL */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAVAILABLE */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/ops/drivers/{id}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend a driver: off duty at once, their offers withdrawn, their jobs cases for ops
+         * @description For: ops.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description Recorded in the audit trail */
+                        why: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Suspended; a repeat changes nothing */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Suspension"];
+                    };
+                };
+                /** @description MALFORMED_REQUEST, INVALID_REQUEST */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAUTHENTICATED */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description FORBIDDEN, SUSPENDED */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description NOT_FOUND */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description BODY_TOO_LARGE */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNSUPPORTED_MEDIA_TYPE */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description TOO_MANY_REQUESTS */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description INTERNAL */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAVAILABLE */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/ops/drivers/{id}/lift-suspension": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lift the suspension of a driver, who stays off duty until they come back themselves
+         * @description For: ops.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description Recorded in the audit trail */
+                        why: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Not suspended; a repeat changes nothing */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Suspension"];
+                    };
+                };
+                /** @description MALFORMED_REQUEST, INVALID_REQUEST */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAUTHENTICATED */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description FORBIDDEN, SUSPENDED */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description NOT_FOUND */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description BODY_TOO_LARGE */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNSUPPORTED_MEDIA_TYPE */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description TOO_MANY_REQUESTS */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description INTERNAL */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAVAILABLE */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/ops/merchants/{id}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend a merchant: no more orders; their open deliveries go on, as cases for ops
+         * @description For: ops.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description Recorded in the audit trail */
+                        why: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Suspended; a repeat changes nothing */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Suspension"];
+                    };
+                };
+                /** @description MALFORMED_REQUEST, INVALID_REQUEST */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAUTHENTICATED */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description FORBIDDEN, SUSPENDED */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description NOT_FOUND */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description BODY_TOO_LARGE */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNSUPPORTED_MEDIA_TYPE */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description TOO_MANY_REQUESTS */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description INTERNAL */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAVAILABLE */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/ops/merchants/{id}/lift-suspension": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lift the suspension of a merchant
+         * @description For: ops.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description Recorded in the audit trail */
+                        why: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Not suspended; a repeat changes nothing */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Suspension"];
+                    };
+                };
+                /** @description MALFORMED_REQUEST, INVALID_REQUEST */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAUTHENTICATED */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description FORBIDDEN, SUSPENDED */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description NOT_FOUND */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description BODY_TOO_LARGE */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNSUPPORTED_MEDIA_TYPE */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description TOO_MANY_REQUESTS */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description INTERNAL */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAVAILABLE */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -8151,7 +8805,7 @@ export interface components {
          * @description Stable; clients decide by it. Later versions may add codes
          * @enum {string}
          */
-        ProblemCode: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "NOT_FOUND" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "IDEMPOTENCY_CONFLICT" | "ALREADY_EXISTS" | "OFFER_EXPIRED" | "OFFER_WITHDRAWN" | "ALREADY_ANSWERED" | "PAY_NOT_RAISED" | "NOT_PICKED_UP" | "GOODS_IN_HAND" | "GOODS_NOT_NEEDED" | "ILLEGAL_TRANSITION" | "TOO_MANY_OPEN_DELIVERIES" | "CASE_RESOLVED" | "CASE_NEEDS_DECISION" | "DRIVER_OFF_DUTY" | "DRIVER_ON_BREAK" | "DRIVER_HAS_NO_ROOM" | "DRIVER_IN_OTHER_CITY" | "DRIVER_NOT_AVAILABLE" | "PUSH_OFF" | "TRACKING_OFF" | "TRACKING_OVER" | "FEATURE_OFF" | "FEATURE_KILLED" | "FEATURE_CHANGED" | "NOT_ON_BREAK" | "NOT_PAUSED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "REASON_NOT_ALLOWED" | "INVALID_DURATION" | "INVALID_SHIFT_END" | "INVALID_AREA" | "STOP_OUT_OF_AREA" | "PAY_NOT_ALLOWED" | "INVALID_CENTER" | "UNKNOWN_CITY" | "UNKNOWN_MERCHANT" | "WRONG_CURRENCY" | "TIME_NOT_POSSIBLE" | "TOO_MANY_REQUESTS" | "INTERNAL" | "NOT_ANSWERED_IN_TIME" | "UNAVAILABLE";
+        ProblemCode: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "SUSPENDED" | "NOT_FOUND" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "IDEMPOTENCY_CONFLICT" | "ALREADY_EXISTS" | "OFFER_EXPIRED" | "OFFER_WITHDRAWN" | "ALREADY_ANSWERED" | "PAY_NOT_RAISED" | "NOT_PICKED_UP" | "GOODS_IN_HAND" | "GOODS_NOT_NEEDED" | "ILLEGAL_TRANSITION" | "TOO_MANY_OPEN_DELIVERIES" | "CASE_RESOLVED" | "CASE_NEEDS_DECISION" | "DRIVER_OFF_DUTY" | "DRIVER_ON_BREAK" | "DRIVER_HAS_NO_ROOM" | "DRIVER_IN_OTHER_CITY" | "DRIVER_SUSPENDED" | "MERCHANT_SUSPENDED" | "DRIVER_NOT_AVAILABLE" | "PUSH_OFF" | "TRACKING_OFF" | "TRACKING_OVER" | "FEATURE_OFF" | "FEATURE_KILLED" | "FEATURE_CHANGED" | "NOT_ON_BREAK" | "NOT_PAUSED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "REASON_NOT_ALLOWED" | "INVALID_DURATION" | "INVALID_SHIFT_END" | "INVALID_AREA" | "STOP_OUT_OF_AREA" | "PAY_NOT_ALLOWED" | "INVALID_CENTER" | "IDEMPOTENCY_KEY_REUSED" | "UNKNOWN_CITY" | "UNKNOWN_MERCHANT" | "WRONG_CURRENCY" | "TIME_NOT_POSSIBLE" | "TOO_MANY_REQUESTS" | "INTERNAL" | "NOT_ANSWERED_IN_TIME" | "UNAVAILABLE";
         V1Location: {
             lat: number;
             lng: number;
@@ -9152,7 +9806,7 @@ export interface components {
             /** @enum {string} */
             state: "OPEN" | "ACKNOWLEDGED" | "RESOLVED";
             /** @enum {string} */
-            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP" | "GOODS_IN_HAND" | "WINDOW_AT_RISK";
+            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP" | "GOODS_IN_HAND" | "WINDOW_AT_RISK" | "CARRIER_SUSPENDED" | "DRIVER_SUSPENDED" | "MERCHANT_SUSPENDED";
             /**
              * Format: uuid
              * @description The driver that the case is about
@@ -9370,6 +10024,21 @@ export interface components {
              * @description Since when it has this status
              */
             at: string;
+        };
+        Suspensions: {
+            suspensions: components["schemas"]["Suspension"][];
+        };
+        Suspension: {
+            /** @enum {string} */
+            kind: "driver" | "merchant";
+            id: string;
+            /** @description Null: not suspended */
+            suspended: {
+                /** Format: date-time */
+                since: string;
+                by: string;
+                why: string;
+            } | null;
         };
     };
     responses: never;

@@ -273,7 +273,7 @@ export interface components {
             /** @enum {string} */
             state: "OPEN" | "ACKNOWLEDGED" | "RESOLVED";
             /** @enum {string} */
-            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP" | "GOODS_IN_HAND" | "WINDOW_AT_RISK";
+            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP" | "GOODS_IN_HAND" | "WINDOW_AT_RISK" | "CARRIER_SUSPENDED" | "DRIVER_SUSPENDED" | "MERCHANT_SUSPENDED";
             /** Format: uuid */
             driverId: string | null;
             /** @enum {string|null} */

@@ -11,7 +11,8 @@ import {
   type NoticeSettings,
 } from '../services/ports';
 import { createNotifiers } from './notify/notifiers';
-import { type Database, readerOf, requireWritable } from './postgres/database';
+import { type Database, poolReader, type Postgres } from './postgres/database';
+import { requireLimits, requireWritable } from './postgres/fitness';
 import { requireSameTime } from './postgres/databaseClock';
 import { createRedisDriverMap } from './redis/driverMap';
 import { requireWritableRedis } from './redis/primary';
@@ -54,17 +55,21 @@ export function composeAdapters({
 
 /** The dependency checks that API and worker share. Each checks Temporal in its own way. */
 export function commonChecks({
-  db,
+  postgres,
   redis,
   clock,
 }: {
-  db: Database;
+  postgres: Postgres;
   redis: Redis;
   clock: Clock;
 }): Record<'postgres' | 'redis' | 'clock', () => Promise<unknown>> {
+  const read = poolReader(postgres);
   return {
-    postgres: () => requireWritable(readerOf(db)),
+    postgres: async () => {
+      await requireWritable(read);
+      await requireLimits(read, postgres.statementTimeoutMs);
+    },
     redis: () => requireWritableRedis(redis),
-    clock: () => requireSameTime(db, clock),
+    clock: () => requireSameTime(postgres.db, clock),
   };
 }

@@ -8,6 +8,7 @@ import { v7 as newId } from 'uuid';
 import { answerFromRow } from '../services/deliveries/deliveryEvents';
 import { commonChecks, composeAdapters } from '../adapters/compose';
 import { createFeatureClient } from '../adapters/openfeature/featureClient';
+import { refuseUnfitPostgres } from '../adapters/postgres/fitness';
 import { connectPostgres, poolReader } from '../adapters/postgres/database';
 import { createProcessLog } from '../adapters/processLog';
 import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
@@ -36,6 +37,9 @@ import { createTrackingTokens, withTracking } from './auth/trackingTokens';
 const REPORT_INGEST_UP_EVERY_MS = 5_000;
 const TEMPORAL_CHECK_MS = 1_500;
 
+/** The share of the connections to PostgreSQL that reads the states of sockets; the others serve requests. */
+const SHARE_OF_SOCKETS = 0.4;
+
 async function main(): Promise<void> {
   const progress = { isServing: false, isStopping: false };
   const stopped = stopSignal(progress);
@@ -49,6 +53,7 @@ async function main(): Promise<void> {
     applicationName: 'driver-service api',
   });
   const { db } = postgres;
+  await refuseUnfitPostgres(postgres);
   const redis = connectRedis(settings.redis.url, log);
   const connection = connectTemporal(temporal.connectionOptions);
   const client = new Client({
@@ -86,7 +91,7 @@ async function main(): Promise<void> {
   await suspended.start();
 
   const dependencies = {
-    ...commonChecks({ db, redis, clock }),
+    ...commonChecks({ postgres, redis, clock }),
     temporal: () =>
       connection.withDeadline(Date.now() + TEMPORAL_CHECK_MS, () =>
         connection.workflowService.getSystemInfo({}),
@@ -158,6 +163,7 @@ async function main(): Promise<void> {
     roomStates,
     origins: settings.corsOrigins,
     servesPolling: settings.servesPolling,
+    limits: { readsAtOnce: Math.max(1, Math.floor(settings.database.poolSize * SHARE_OF_SOCKETS)) },
     clock,
     log,
     cityIds: async () => (await db.city.findMany({ select: { id: true } })).map(({ id }) => id),

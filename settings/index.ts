@@ -148,7 +148,8 @@ export class SettingsError extends Error {
 
 /** The error text of a failed start: the message of a settings error, the stack of any other. */
 export function startFailure(error: unknown): string {
-  if (error instanceof SettingsError) return error.message;
+  if (error instanceof SettingsError || (error instanceof Error && error.name === 'UnfitPostgres'))
+    return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 

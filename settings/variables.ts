@@ -50,7 +50,7 @@ export const SERVICE_VARIABLES = {
     'DATABASE_PREPARED_STATEMENTS',
     'true',
     ['true', 'false'],
-    'use prepared statements; false behind a transaction-mode pooler without support for them',
+    'use prepared statements, and limits of a connection; false behind a pooler such as PgBouncer',
   ),
   redisUrl: secretUrl('REDIS_URL', ['redis:', 'rediss:'], 'Redis: the live map, realtime rooms, rate limits'),
   logLevel: choice(

@@ -11,6 +11,7 @@ import { createPresence, switchStatesOffAtOnce } from '../activities/sweeps/pres
 import { commonChecks, composeAdapters } from '../adapters/compose';
 import { auditPartitionsState } from '../adapters/postgres/auditPartitions';
 import { auditLagMs, lastFinishedCheck } from '../adapters/postgres/auditChains';
+import { refuseUnfitPostgres } from '../adapters/postgres/fitness';
 import { connectPostgres } from '../adapters/postgres/database';
 import { outboxBacklog } from '../adapters/postgres/outbox';
 import { readLatestHealth } from '../adapters/postgres/zoneHealthRows';
@@ -63,6 +64,7 @@ async function main(): Promise<void> {
     applicationName: 'driver-service worker',
   });
   const { db } = postgres;
+  await refuseUnfitPostgres(postgres);
   // Half an attempt of a transaction: a search must not hold up a cancel while Redis hangs.
   const redis = new Redis(settings.redis.url, {
     maxRetriesPerRequest: 2,
@@ -93,7 +95,7 @@ async function main(): Promise<void> {
     refusingChannels: () => running.noticeChannels?.refusing() ?? [],
     readiness: createReadiness({
       needed: {
-        ...commonChecks({ db, redis, clock }),
+        ...commonChecks({ postgres, redis, clock }),
         temporal: async () => {
           if (running.worker?.getState() !== 'RUNNING')
             throw new Error(`the worker is ${running.worker?.getState() ?? 'waiting for it'}`);

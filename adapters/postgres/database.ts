@@ -3,6 +3,8 @@ import { DatabaseError, Pool, type PoolClient } from 'pg';
 import { z } from 'zod';
 import { Prisma, PrismaClient } from '../../prisma/client/client';
 import { type Read, type Statement } from '../../services/ports';
+import { limitingTransactions, limitsOfConnection, limitsOfTransaction } from './limits';
+import { type Connections, inTransaction } from './transaction';
 
 export type Database = PrismaClient;
 /** What a transaction offers: the client without the means to open another one. */
@@ -16,19 +18,14 @@ export type DatabaseOptions = {
   /** Shown in pg_stat_activity. */
   applicationName: string;
   /**
-   * Whether connections keep prepared statements (ADR 24). Turn it off behind a pooler in transaction mode.
-   * Default: true.
+   * Whether connections keep prepared statements (ADR 24), time-outs and time zone. Turn it off behind a pooler
+   * in transaction mode (ADR 43). Default: true.
    */
   prepares?: boolean;
 };
 
 /** One pool of connections, shared by Prisma and by transaction.ts. `db.$disconnect()` closes it for both. */
-export type Postgres = {
-  db: Database;
-  pool: Pool;
-  /** The name under which a connection prepares a statement; empty: it is not prepared. */
-  nameOf: (text: string) => string;
-};
+export type Postgres = Connections & { db: Database };
 
 /**
  * Opens a pool of connections. The server ends a transaction that a frozen process left open after twice the
@@ -43,12 +40,10 @@ export function connectPostgres(
     connectionString: url,
     max: poolSize,
     application_name: applicationName,
-    statement_timeout: statementTimeoutMs,
-    idle_in_transaction_session_timeout: 2 * statementTimeoutMs,
     connectionTimeoutMillis: 3 * statementTimeoutMs,
     keepAlive: true,
-    options: '-c TimeZone=UTC',
     pipeline: true,
+    ...(prepares ? limitsOfConnection(statementTimeoutMs) : {}),
   });
   // The pool replaces an idle connection that dies. A user of the connection gets the error from the query.
   pool.on('error', () => undefined);
@@ -56,17 +51,25 @@ export function connectPostgres(
   // process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   dropWhereReadOnly(pool);
-  const nameOf = prepares ? statementNames() : () => '';
+  const connections: Connections = {
+    pool,
+    nameOf: prepares ? statementNames() : () => '',
+    statementTimeoutMs,
+    limitsPerTransaction: prepares ? null : limitsOfTransaction(statementTimeoutMs),
+  };
   const adapter = new PrismaPg(pool, {
-    statementNameGenerator: ({ sql: text }) => nameOf(text),
+    statementNameGenerator: ({ sql: text }) => connections.nameOf(text),
     disposeExternalPool: true,
   });
   const db = new PrismaClient({
-    adapter,
+    adapter:
+      connections.limitsPerTransaction === null
+        ? adapter
+        : limitingTransactions(adapter, connections.limitsPerTransaction),
     transactionOptions: { maxWait: 3 * statementTimeoutMs, timeout: 2 * statementTimeoutMs },
   });
-  poolReaders.set(db, poolReader({ pool, nameOf }));
-  return { db, pool, nameOf };
+  poolReaders.set(db, poolReader(connections));
+  return { ...connections, db };
 }
 
 /** SQLSTATE `read_only_sql_transaction`: the server takes no writes. */
@@ -88,21 +91,16 @@ function dropWhereReadOnly(pool: Pool): void {
   });
 }
 
-/** @throws Error while PostgreSQL takes no writes from this login: a standby, or a server told to be read-only */
-export async function requireWritable(read: Read): Promise<void> {
-  const [row] = await read<{ readOnly: string }>(
-    sql`SELECT current_setting('transaction_read_only') AS "readOnly"`,
-  );
-  if (row?.readOnly !== 'off') throw new Error('PostgreSQL is read-only: it takes no writes');
-}
-
 /**
  * Reads with prepared statements, each on any free connection: for what happens often. Eight-byte numbers
  * come as text.
  */
-export function poolReader({ pool, nameOf }: Pick<Postgres, 'pool' | 'nameOf'>): Read {
-  return async <R extends Record<string, unknown>>({ text, values }: Statement) =>
-    (await pool.query<R>({ name: nameOf(text), text, values: [...values] })).rows;
+export function poolReader(connections: Connections): Read {
+  const { pool, nameOf, limitsPerTransaction } = connections;
+  return limitsPerTransaction === null
+    ? async <R extends Record<string, unknown>>({ text, values }: Statement) =>
+        (await pool.query<R>({ name: nameOf(text), text, values: [...values] })).rows
+    : (statement) => inTransaction(connections, (tx) => tx.read(statement));
 }
 
 const poolReaders = new WeakMap<Tx, Read>();
@@ -130,7 +128,7 @@ const MOST_PREPARED = 300;
  * Gives each statement text a name, under which a connection prepares it once.
  * @param most above this number of texts the name is empty and the statement is not prepared
  */
-export function statementNames(most = MOST_PREPARED): Postgres['nameOf'] {
+export function statementNames(most = MOST_PREPARED): Connections['nameOf'] {
   const names = new Map<string, string>();
   return (text) => {
     const known = names.get(text);

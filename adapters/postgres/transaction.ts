@@ -1,6 +1,17 @@
-import { type PoolClient, type QueryConfig } from 'pg';
+import { type Pool, type PoolClient, type QueryConfig } from 'pg';
 import { type Read, type Statement } from '../../services/ports';
-import { type Postgres } from './database';
+
+export type Connections = {
+  pool: Pool;
+  /** The name under which a connection prepares a statement; empty: it is not prepared. */
+  nameOf: (text: string) => string;
+  statementTimeoutMs: number;
+  /**
+   * Statements that set the limits of each transaction, where connections cannot keep them because a pooler
+   * gives each transaction another one (ADR 43). Null: connections keep them.
+   */
+  limitsPerTransaction: string | null;
+};
 
 /**
  * A transaction on one connection. Statements are sent at once, one behind the other, and answered in order:
@@ -28,17 +39,12 @@ const SILENT_TIMEOUTS = 3;
  *   the connection is lost during COMMIT, the outcome is unknown.
  */
 export async function inTransaction<T>(
-  { pool, nameOf }: Pick<Postgres, 'pool' | 'nameOf'>,
+  connections: Connections,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
-  const client = await pool.connect();
+  const client = await connections.pool.connect();
   try {
-    const result = await begunAndCommitted(
-      client,
-      nameOf,
-      SILENT_TIMEOUTS * (pool.options.statement_timeout || 0),
-      work,
-    );
+    const result = await begunAndCommitted(client, connections, work);
     client.release();
     return result;
   } catch (error) {
@@ -49,8 +55,7 @@ export async function inTransaction<T>(
 
 async function begunAndCommitted<T>(
   client: PoolClient,
-  nameOf: Postgres['nameOf'],
-  silentMs: number,
+  { nameOf, statementTimeoutMs, limitsPerTransaction }: Connections,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
   const sent: Promise<unknown>[] = [];
@@ -59,14 +64,14 @@ async function begunAndCommitted<T>(
       name: nameOf(text),
       text,
       values: [...values],
-      query_timeout: silentMs,
+      query_timeout: SILENT_TIMEOUTS * statementTimeoutMs,
     };
     const answered = client.query<R>(query);
     answered.catch(() => undefined); // all are awaited below, where the first error is thrown
     sent.push(answered);
     return answered;
   };
-  const begun = send('BEGIN');
+  const begun = send(limitsPerTransaction === null ? 'BEGIN' : `BEGIN; ${limitsPerTransaction}`);
   const result = await work({
     read: async <R extends Record<string, unknown>>({ text, values }: Statement) => {
       const answered = send<R>(text, values);

@@ -139,6 +139,7 @@ export function createWorld({
   };
   return {
     db,
+    postgres,
     read,
     redis,
     keyPrefix,

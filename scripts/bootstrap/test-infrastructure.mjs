@@ -2,7 +2,7 @@
 // which tests start themselves.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { logStep } from './log.mjs';
+import { logStep, logWarning, SetupError } from './log.mjs';
 import { cacheDir } from './paths.mjs';
 import { freePorts } from './ports.mjs';
 import { startPostgres } from './postgres.mjs';
@@ -18,7 +18,7 @@ export async function startTestInfrastructure(supervisor) {
   const dir = throwawayDir(supervisor);
   const [postgresPort, redisPort] = await freePorts(2);
   logStep('starting PostgreSQL and Redis for the tests');
-  const [postgres, redis, temporalCli, temporalTestServer] = await Promise.all([
+  const [postgres, redis, temporalCli, temporalTestServer, pgbouncer] = await Promise.all([
     startPostgres(supervisor, {
       dir: join(dir, 'postgres'),
       port: postgresPort,
@@ -34,6 +34,7 @@ export async function startTestInfrastructure(supervisor) {
     }),
     findProgram('temporal', supervisor),
     findProgram('temporal-test-server', supervisor),
+    findPgBouncer(supervisor),
   ]);
   return {
     TEST_DATABASE_URL: postgres.urlOf('postgres'),
@@ -41,7 +42,19 @@ export async function startTestInfrastructure(supervisor) {
     TEST_REDIS_URL: redis.url,
     TEST_TEMPORAL_CLI: temporalCli,
     TEST_TEMPORAL_TEST_SERVER: temporalTestServer,
+    ...pgbouncer,
   };
+}
+
+/** Where there is none, the tests behind it are skipped and say so; in CI that fails the run. */
+async function findPgBouncer(supervisor) {
+  try {
+    return { TEST_PGBOUNCER: await findProgram('pgbouncer', supervisor) };
+  } catch (error) {
+    if (process.env.CI || !(error instanceof SetupError)) throw error;
+    logWarning(`tests behind PgBouncer are SKIPPED: ${error.message}`);
+    return {};
+  }
 }
 
 /** Lets `npx jest` in other terminals use this infrastructure for as long as it runs. */

@@ -7,14 +7,9 @@ import { createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
-import {
-  connectPostgres,
-  poolReader,
-  type Postgres,
-  requireWritable,
-  sqlStateOf,
-} from '../../adapters/postgres/database';
+import { connectPostgres, poolReader, type Postgres, sqlStateOf } from '../../adapters/postgres/database';
 import { inTransaction } from '../../adapters/postgres/transaction';
+import { requireWritable } from '../../adapters/postgres/fitness';
 import { FOLLOWING_PRIMARY, requireWritableRedis } from '../../adapters/redis/primary';
 import { isOutage } from '../../api/http/outage';
 import { freshDatabase, type FreshDatabase, requiredVariable } from '../support/database';

@@ -144,10 +144,12 @@ export class LiveSystem {
     private readonly running: { worker: ServiceProcess; api: ServiceProcess },
   ) {}
 
-  /** @param settings environment beyond what openParts sets */
-  static async start(settings: NodeJS.ProcessEnv = {}): Promise<LiveSystem> {
+  /** @param settings environment beyond what openParts sets, or made from it */
+  static async start(
+    settings: NodeJS.ProcessEnv | ((env: NodeJS.ProcessEnv) => NodeJS.ProcessEnv) = {},
+  ): Promise<LiveSystem> {
     const parts = await openParts();
-    Object.assign(parts.env, settings);
+    Object.assign(parts.env, typeof settings === 'function' ? settings(parts.env) : settings);
     const [worker, api] = await Promise.all([startWorker(parts.env), startApi(parts.env)]);
     const tokens = { localKey: LOCAL_KEY, issuer: 'driver-service', audience: 'driver-service' };
     const system = new LiveSystem(

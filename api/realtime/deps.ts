@@ -53,6 +53,8 @@ export type GatewayLimits = {
   connectionsPerSubject: number;
   /** The largest message from a client. */
   payloadBytes: number;
+  /** Reads of states from PostgreSQL at the same time, however many sockets connect. */
+  readsAtOnce: number;
   /** Messages from one socket; a socket that exceeds the limit is disconnected. */
   eventsPerMinute: number;
 };
@@ -61,4 +63,5 @@ export const GATEWAY_LIMITS: GatewayLimits = {
   connectionsPerSubject: 5,
   payloadBytes: 16_384,
   eventsPerMinute: 120,
+  readsAtOnce: 4,
 };

@@ -21,6 +21,7 @@ import { forAdapter } from './redisAdapter';
 import { endAtExpiry, listenForRefresh } from './session';
 import { endLostStanding, isSuspended } from './standing';
 import { sendState } from './state';
+import { takingTurns, type Turns } from './turns';
 
 export type Gateway = {
   /**
@@ -39,8 +40,10 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * is sent in `auth` of the handshake. Only the gateway joins sockets to rooms. Each client receives the state of its
  * role on every connection. Events arrive through Redis, so several API processes can serve sockets.
  */
-export function attachGateway(httpServer: HttpServer, deps: GatewayDeps): Gateway {
-  const limits = { ...GATEWAY_LIMITS, ...deps.limits };
+export function attachGateway(httpServer: HttpServer, given: GatewayDeps): Gateway {
+  const limits = { ...GATEWAY_LIMITS, ...given.limits };
+  const inTurn = takingTurns(limits.readsAtOnce);
+  const deps: SetUpDeps = { ...given, inTurn, cityIds: () => inTurn(given.cityIds) };
   const origins = deps.origins ?? null;
   let isClosing = false;
   const redisFailed = (err: unknown): void =>
@@ -86,6 +89,8 @@ export function attachGateway(httpServer: HttpServer, deps: GatewayDeps): Gatewa
   };
 }
 
+type SetUpDeps = GatewayDeps & { inTurn: Turns };
+
 /** Closes sockets at random moments within `withinMs`; those that leave by themselves are not waited for. */
 async function closeEach(sockets: readonly GatewaySocket[], withinMs: number): Promise<void> {
   if (withinMs === 0) return;
@@ -123,7 +128,7 @@ function refuse(
 async function setUpConnection(
   io: GatewayServer,
   socket: GatewaySocket,
-  deps: GatewayDeps,
+  deps: SetUpDeps,
   limits: GatewayLimits,
 ): Promise<void> {
   const { admitted } = socket.data;
@@ -147,7 +152,7 @@ async function setUpConnection(
       admit: (token) => admittedBy(token, deps),
       moveTo: (next) => moveTo(socket, next, deps),
     });
-    const result = await sendState(socket, deps);
+    const result = await sendStateInTurn(socket, deps);
     if (result === 'noSuchSubject') socket.disconnect(true);
   } catch (error) {
     // Without rooms and state, the client would receive nothing.
@@ -157,6 +162,14 @@ async function setUpConnection(
     );
     closeForReconnect(socket);
   }
+}
+
+/** A client that left while it waited for its turn costs no read. */
+function sendStateInTurn(
+  socket: GatewaySocket,
+  deps: SetUpDeps,
+): Promise<'sent' | 'noSuchSubject' | 'disconnected'> {
+  return deps.inTurn(async () => (isDisconnected(socket) ? 'disconnected' : sendState(socket, deps)));
 }
 
 /** A function, because `connected` changes during each await. */
@@ -214,30 +227,18 @@ function limitEvents(socket: GatewaySocket, { eventsPerMinute }: GatewayLimits):
 }
 
 /** Events published while Redis was unavailable are lost, so all connected clients receive their state again. */
-function resendStatesAfterRedisGap(io: GatewayServer, subscriber: Redis, deps: GatewayDeps): void {
+function resendStatesAfterRedisGap(io: GatewayServer, subscriber: Redis, deps: SetUpDeps): void {
   let hasGap = false;
   subscriber.on('close', () => (hasGap = true));
   subscriber.on('ready', () => {
-    if (hasGap) void resendStates([...io.of('/').sockets.values()], deps);
+    if (hasGap) for (const socket of io.of('/').sockets.values()) void resendState(socket, deps);
     hasGap = false;
   });
 }
 
-/** Concurrent reads of states, to bound the load on PostgreSQL. */
-const MAX_CONCURRENT_READS = 8;
-
-async function resendStates(sockets: GatewaySocket[], deps: GatewayDeps): Promise<void> {
-  for (let first = 0; first < sockets.length; first += MAX_CONCURRENT_READS) {
-    await Promise.all(
-      sockets.slice(first, first + MAX_CONCURRENT_READS).map((socket) => resendState(socket, deps)),
-    );
-  }
-}
-
-async function resendState(socket: GatewaySocket, deps: GatewayDeps): Promise<void> {
-  if (!socket.connected) return;
+async function resendState(socket: GatewaySocket, deps: SetUpDeps): Promise<void> {
   try {
-    await sendState(socket, deps);
+    await sendStateInTurn(socket, deps);
   } catch (err) {
     deps.log.warn({ err }, 'the state of a client could not be resent');
     closeForReconnect(socket);

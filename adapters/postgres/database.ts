@@ -19,7 +19,7 @@ export type DatabaseOptions = {
   applicationName: string;
   /**
    * Whether connections keep prepared statements (ADR 24), time-outs and time zone. Turn it off behind a pooler
-   * in transaction mode (ADR 43). Default: true.
+   * in transaction mode (ADR 47). Default: true.
    */
   prepares?: boolean;
 };

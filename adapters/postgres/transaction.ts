@@ -8,7 +8,7 @@ export type Connections = {
   statementTimeoutMs: number;
   /**
    * Statements that set the limits of each transaction, where connections cannot keep them because a pooler
-   * gives each transaction another one (ADR 43). Null: connections keep them.
+   * gives each transaction another one (ADR 47). Null: connections keep them.
    */
   limitsPerTransaction: string | null;
 };

@@ -3,6 +3,7 @@
  * be sent its state, and the requests beside them are answered.
  */
 import { createHmac } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { io, type Socket } from 'socket.io-client';
 import { v7 as newId } from 'uuid';
@@ -11,8 +12,8 @@ import { CENTER, LiveSystem, LOCAL_KEY } from '../support/liveSystem';
 
 const SOCKETS = 2_000;
 const CITY = 'crowded';
-/** A request that is starved waits for most of the states; the crowd takes several times as long. */
-const SLOWEST_MS = 1_500;
+/** Most requests; starved ones wait until most of the states are read, which takes several times as long. */
+const WITHIN_MS = 1_000;
 
 let system: LiveSystem;
 const sockets: Socket[] = [];
@@ -73,37 +74,59 @@ function connectAll(driverIds: readonly string[]): Map<string, number> {
 const allHave = (states: Map<string, number>, count: number): boolean =>
   states.size === SOCKETS && [...states.values()].every((each) => each >= count);
 
-/** How long a read of PostgreSQL takes by HTTP, in ms; null: no process listens yet. */
-async function requestMs(): Promise<number | null> {
-  const begun = performance.now();
-  const headers = { authorization: `Bearer ${tokenOf({ sub: 'olga', role: 'ops', cities: '*' })}` };
-  const answer = await fetch(`${system.parts.apiUrl}/v2/ops/escalations`, { headers }).catch(() => null);
-  if (answer === null) return null;
-  const text = await answer.text();
-  if (answer.status !== 200) throw new Error(`a request was answered ${answer.status}: ${text}`);
-  return performance.now() - begun;
+/**
+ * Asks for a page of PostgreSQL, one request after the other, on a thread of its own: this one is busy with the
+ * sockets. A process that does not listen yet is asked again.
+ */
+const REQUESTER = `
+const { parentPort, workerData: { url, authorization } } = require('node:worker_threads');
+let isOver = false;
+parentPort.on('message', () => (isOver = true));
+(async () => {
+  const answers = [];
+  while (!isOver) {
+    const begun = performance.now();
+    const answer = await fetch(url, { headers: { authorization } }).catch(() => null);
+    if (answer) await answer.text();
+    if (answer) answers.push({ status: answer.status, ms: performance.now() - begun });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  parentPort.postMessage(answers);
+})();`;
+
+type Answer = { status: number; ms: number };
+
+function startRequests(): { stop(): Promise<Answer[]> } {
+  const authorization = `Bearer ${tokenOf({ sub: 'olga', role: 'ops', cities: '*' })}`;
+  const url = `${system.parts.apiUrl}/v2/ops/escalations`;
+  const worker = new Worker(REQUESTER, { eval: true, workerData: { url, authorization } });
+  return {
+    stop: async () => {
+      const answers = new Promise<Answer[]>((resolve) => worker.once('message', resolve));
+      worker.postMessage('over');
+      const all = await answers;
+      await worker.terminate();
+      return all;
+    },
+  };
 }
 
 test('requests are answered while two thousand sockets come over from a lost process', async () => {
   const states = connectAll(await addDrivers());
   await eventually('all have their state', async () => allHave(states, 1), { withinMs: 120_000 });
   await system.kill('api');
-  const restarted = system.startAgain('api');
-  const took: number[] = [];
-  const crowdFrom = performance.now();
-  while (!allHave(states, 2)) {
-    if (performance.now() - crowdFrom > 120_000)
-      throw new Error(`only ${states.size} have their state again`);
-    const ms = await requestMs();
-    if (ms !== null) took.push(ms);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  await restarted;
-  const sorted = took.sort((a, b) => a - b);
+  const requests = startRequests();
+  const from = performance.now();
+  await system.startAgain('api');
+  await eventually('all have their state again', async () => allHave(states, 2), { withinMs: 120_000 });
+  const answers = await requests.stop();
+  const sorted = answers.map(({ ms }) => ms).sort((a, b) => a - b);
+  const at = (share: number): number => Math.round(sorted[Math.ceil(sorted.length * share) - 1] ?? NaN);
   process.stderr.write(
-    `sockets: ${SOCKETS} in ${Math.round(performance.now() - crowdFrom)} ms; ${took.length} requests beside them, ` +
-      `median ${Math.round(sorted[Math.floor(sorted.length / 2)] ?? NaN)} ms, slowest ${Math.round(sorted.at(-1) ?? NaN)} ms\n`,
+    `sockets: ${SOCKETS} came over in ${Math.round(performance.now() - from)} ms; ${answers.length} requests ` +
+      `beside them: median ${at(0.5)} ms, 95 % within ${at(0.95)} ms, slowest ${at(1)} ms\n`,
   );
-  expect(took.length).toBeGreaterThan(20);
-  expect(sorted.at(-1)).toBeLessThan(SLOWEST_MS);
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+  expect(answers.length).toBeGreaterThan(20);
+  expect(at(0.95)).toBeLessThan(WITHIN_MS);
 }, 300_000);

@@ -8,7 +8,7 @@ import { connectDatabase } from '../../adapters/postgres/database';
 import { createReadiness } from '../../services/readiness';
 import { PROBLEMS, type ProblemCode, problemType } from '../../api/http/problems';
 import { type ApiWorld, createApiWorld, driver, merchant, ops, tokenOf } from '../support/apiWorld';
-import { CITY, MERCHANT } from '../support/dispatchWorld';
+import { CITY, MERCHANT, PICKUP } from '../support/dispatchWorld';
 
 let world: ApiWorld;
 let isStopping = false;
@@ -161,7 +161,7 @@ describe('the request log', () => {
     const noted = await createApiWorld(() => ({
       log: pino({ level: 'debug' }, { write: (text: string) => void lines.push(text) }),
     }));
-    const place = { address: 'Hidden Street 5', point: { lat: 1, lng: 1 }, contactName: 'Cleo' };
+    const place = { address: 'Hidden Street 5', point: PICKUP, contactName: 'Cleo' };
     const order = {
       sellerOrderId: 'log-1',
       cityId: CITY,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '../domain/audit/auditRecord';
+import { canonicalJson } from '../domain/audit/canonicalJson';
 import { keepFingerprint } from '../adapters/postgres/requestFingerprints';
 import { type Clock, type Read } from './ports';
 

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { v7 as newId } from 'uuid';
-import { type AuditRecord, canonicalJson, type TextSeal } from '../../domain/audit/auditRecord';
+import { type AuditRecord, type TextSeal } from '../../domain/audit/auditRecord';
+import { canonicalJson } from '../../domain/audit/canonicalJson';
 import { chainNameOf, type ChainedEntry, type Rehashed } from '../../domain/audit/auditChain';
 import { splitTexts, textFieldsOf } from '../../domain/audit/auditTexts';
 import { type Entry } from '../../domain/delivery/deliveryState';

@@ -17,7 +17,7 @@ export function orderCalls(site: Site, draw: Draw): Call[] {
   const { world } = site;
   const { db, map, settings, clock, notifyRelay } = world;
   const { searchLeadMs, orders, travel, timeScale } = settings;
-  const { takeOrder } = createOrders({
+  const placing = createOrders({
     store: createOrderStore(db),
     newId,
     searchLeadMs,
@@ -56,7 +56,7 @@ export function orderCalls(site: Site, draw: Draw): Call[] {
     call('an order near the quota', async () => {
       const cityId = draw.city();
       const lat = latOf(cityId);
-      const taken = await takeOrder(
+      const taken = await placing.takeOrder(
         {
           merchantId: `merchant-${400 + randomInt(100)}`,
           sellerOrderId: randomUUID(),

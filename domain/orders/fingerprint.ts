@@ -2,7 +2,7 @@
  * How a retry of an order is told from another order under the same key: by what the shop sent, not by what the
  * service made of it. docs/behaviour.md#deliveries; ADR 36.
  */
-import { canonicalJson } from '../audit/auditRecord';
+import { canonicalJson } from '../audit/canonicalJson';
 import { type Point } from '../geo/places';
 
 /** One stop as the shop sent it; null = not sent. */

@@ -3,7 +3,7 @@
  * the search. docs/behaviour.md#deliveries.
  */
 
-import { canonicalJson } from '../audit/auditRecord';
+import { canonicalJson } from '../audit/canonicalJson';
 import { type ParcelSize } from '../driver/vehicles';
 import { distanceMeters, type Point, type TravelModel } from '../geo/places';
 import { pickupDueAt, searchBeginsAt, wayTimes } from './orderTimes';

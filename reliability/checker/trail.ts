@@ -1,6 +1,7 @@
 /** The stored audit trail. Hashes are recomputed here, independently of the service. */
 import { createHash } from 'node:crypto';
-import { type AuditRecord, canonicalJson } from '../../domain/audit/auditRecord';
+import { type AuditRecord } from '../../domain/audit/auditRecord';
+import { canonicalJson } from '../../domain/audit/canonicalJson';
 import {
   type ChainedEntry,
   chainOf,

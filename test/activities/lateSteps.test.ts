@@ -328,7 +328,7 @@ describe('goods of a delivery that is over', () => {
 });
 
 it('a late pickUp and the accept of another driver: the first of them wins', async () => {
-  for (const _ of [1, 2, 3, 4, 5]) {
+  for (let race = 1; race <= 5; race++) {
     const it = await lost();
     const offer = await it.scene.offered(1);
     const [step, accept] = await Promise.all([

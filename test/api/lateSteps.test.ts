@@ -61,7 +61,7 @@ it('a search that waits for that reason says so to ops', async () => {
 it('they bring the goods back where it is over, and support hear of it once', async () => {
   const { scene, takenAt } = await lost();
   await world.as(ops()).post(`/v2/deliveries/${scene.deliveryId}/cancel`, {}).expect(200);
-  for (const _ of [1, 2]) {
+  for (let attempt = 1; attempt <= 2; attempt++) {
     const { body } = await step(scene, scene.driver(), takenAt).expect(409);
     expect(body).toMatchObject({ code: 'GOODS_NOT_NEEDED', detail: expect.stringContaining('CANCELLED') });
   }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
-import { canonicalJson } from '../../domain/audit/auditRecord';
+import { canonicalJson } from '../../domain/audit/canonicalJson';
 import { type ApiWorld, type Claims, createApiWorld, driver, merchant, ops } from '../support/apiWorld';
 import { DeliveryScene } from '../support/deliveryScene';
 import { CITY, MERCHANT } from '../support/dispatchWorld';

@@ -108,7 +108,7 @@ describe('SESSION_REFRESH is refused, and the connection goes on as it was,', ()
     const [mine, other] = [await world.addDelivery(), await world.addDelivery()];
     const inAnHour = Date.now() + 3_600_000;
     const { socket } = await gateway.open(await TRACKING.issue(mine, inAnHour), 'TRACKING_STATE');
-    const refreshed = async (deliveryId: string) =>
+    const refreshed = async (deliveryId: string): Promise<unknown> =>
       socket.emitWithAck('SESSION_REFRESH', { token: await TRACKING.issue(deliveryId, inAnHour + 1_000) });
     expect(await refreshed(other)).toMatchObject({ code: 'OTHER_SUBJECT' });
     expect(await refreshed(mine)).toMatchObject({ refreshed: true });

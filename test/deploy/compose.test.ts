@@ -95,7 +95,7 @@ function environmentOf(service: string, given: Record<string, string> = {}): Rec
   const { environment = {}, build } = compose.services[service] ?? {};
   const [, NODE_ENV = ''] = /NODE_ENV=(\w+)/.exec(readProjectFile(build?.dockerfile ?? '')) ?? [];
   const set = Object.entries(environment).map(([name, value]) => [name, interpolate(value, given)]);
-  return { NODE_ENV, ...Object.fromEntries(set) };
+  return { NODE_ENV, ...(Object.fromEntries(set) as Record<string, string>) };
 }
 
 /** Compose's `${NAME:-default}`. */

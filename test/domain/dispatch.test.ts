@@ -25,7 +25,7 @@ import {
   type ReasonCode,
   type Step,
 } from '../../domain/delivery/status';
-import { canonicalJson } from '../../domain/audit/auditRecord';
+import { canonicalJson } from '../../domain/audit/canonicalJson';
 import { decide } from '../../domain/delivery/decide';
 import {
   type DeliveryEvent,

@@ -3,7 +3,6 @@
  * with its invariant and its delivery or driver.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Client } from 'pg';
 import type { Violation } from '../../reliability/checker/violation';
 import { openChecker } from '../../reliability/checker/checker';
 import type { ClientAnswers } from '../../reliability/checker/promiseRules';

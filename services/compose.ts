@@ -27,6 +27,7 @@ import { createNoticeChannels, type NoticeChannels } from './noticeChannels';
 import { createNotices, type NoticeDeps } from './notices';
 import { createOrderChanges, type OrderChanges } from './orderChanges';
 import { createOrders, type OrderDeps, type Orders } from './orders';
+import { createOverdueStages, type OverdueStages } from './overdueStages';
 import { createMessageHandler, type MessageDeps } from './outbox/outboxMessages';
 import { type MessageHandler } from './outbox/outboxRelay';
 import {
@@ -60,6 +61,8 @@ export type ServiceSettings = Pick<WakeDeps, 'search' | 'ranking' | 'travel' | '
     availability: AvailabilityDeps['limits'];
     escalation: { thresholds: ZoneHealthDeps['waiting'] };
     database: { statementTimeoutMs: number };
+    /** Whether drivers can be reached by web push while their app is closed. */
+    pushesOffers: boolean;
   };
 
 export type ServiceDeps = {
@@ -88,6 +91,7 @@ export type Services = {
   roomStates: RoomStates;
   supportCases: SupportCases;
   strandedGoods: StrandedGoods;
+  overdueStages: OverdueStages;
   rescue: RescueService;
   suspensions: SuspensionService;
   fingerprints: RequestFingerprints;
@@ -125,6 +129,7 @@ export function composeServices(deps: ServiceDeps): Services {
     supportCases: createSupportCases({ db, clock, newId, notifyRelay }),
     fingerprints: createRequestFingerprints({ read: poolReader(postgres), clock }),
     suspensions: createSuspensions({ db, features, clock, newId, limits, notifyRelay }),
+    overdueStages: createOverdueStages({ db, clock, newId, notifyRelay, pushes: settings.pushesOffers }),
     rescue: createRescue({ db, features, clock, newId, limits, notifyRelay }),
     zoneHealth: createZoneHealth({
       db,

@@ -7,6 +7,7 @@ import type { AvailabilityLimits } from '../domain/driver/availability';
 import type { EscalationLimits } from '../domain/delivery/escalation';
 import { LOSS_LIMITS, type LossLimits } from '../domain/driver/loss';
 import { POSITION_LIMITS, type PositionLimits } from '../domain/driver/positionLimits';
+import type { StageLimits } from '../domain/driver/stageWatch';
 import type { TravelModel } from '../domain/geo/places';
 import type { OrderLimits } from '../domain/orders/orderLimits';
 import { RANKING_LIMITS, type RankingLimits } from '../domain/matching/candidate';
@@ -41,6 +42,7 @@ export type Settings = {
   escalation: EscalationLimits & { checkEveryMs: number };
   loss: LossLimits;
   positions: PositionLimits;
+  stages: StageLimits;
   lapsePause: { afterLapses: number; pauseMs: number };
   /** How long position history is kept, in real ms whatever the time scale. */
   positionsKeptMs: number;
@@ -279,6 +281,13 @@ function servicePart(read: Read): Settings {
       vagueMeters: read(SERVICE.positionVagueMeters),
       fastestMetersPerMs: (read(SERVICE.positionFastestSpeed) * timeScale) / 60_000,
       leapBelievedMs: scaledMs(POSITION_LIMITS.leapBelievedMs, timeScale),
+    },
+    stages: {
+      travelFactor: read(SERVICE.stageTravelPercent) / 100,
+      slackMs: minutes(read(SERVICE.stageSlackMinutes)),
+      atPickupMs: minutes(read(SERVICE.stageAtPickupMinutes)),
+      atDropoffMs: minutes(read(SERVICE.stageAtDropoffMinutes)),
+      caseAfterMs: minutes(read(SERVICE.stageCaseMinutes)),
     },
     lapsePause: {
       afterLapses: read(SERVICE.lapsesBeforePause),

@@ -293,6 +293,31 @@ export const SERVICE_VARIABLES = {
     { min: 1, max: 100 },
     'where a greater share of a city’s working drivers is silent at once, an alert replaces the losses',
   ),
+  stageTravelPercent: whole(
+    'STAGE_TRAVEL_PERCENT',
+    200,
+    { min: 100, max: 10_000 },
+    'percent of its travel time that a carrier’s way may take, before the driver is reminded',
+  ),
+  stageSlackMinutes: whole('STAGE_SLACK_MINUTES', 10, MINUTES_OF_A_DAY, 'and this much more'),
+  stageAtPickupMinutes: whole(
+    'STAGE_AT_PICKUP_MINUTES',
+    15,
+    MINUTES_OF_A_DAY,
+    'how long a driver may be at the pickup, from the arrival or the ready time, before a reminder',
+  ),
+  stageAtDropoffMinutes: whole(
+    'STAGE_AT_DROPOFF_MINUTES',
+    15,
+    MINUTES_OF_A_DAY,
+    'how long a driver may be at the dropoff before a reminder',
+  ),
+  stageCaseMinutes: whole(
+    'STAGE_CASE_AFTER_MINUTES',
+    5,
+    MINUTES_OF_A_DAY,
+    'how long after the reminder ops get a case',
+  ),
   lapsesBeforePause: whole(
     'LAPSES_BEFORE_PAUSE',
     0,

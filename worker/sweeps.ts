@@ -36,7 +36,7 @@ export type SweepsDeps = {
   dispatcher: Dispatcher;
   features: FeatureRegistry;
   presence: PresenceActivities;
-  services: Pick<Services, 'store' | 'supportCases' | 'zoneHealth'>;
+  services: Pick<Services, 'store' | 'supportCases' | 'overdueStages' | 'zoneHealth'>;
   clock: Clock;
   settings: Settings;
   log: Logger;
@@ -63,6 +63,8 @@ export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<
     cases: services.supportCases,
     clock,
     limits: settings.loss,
+    stages: settings.stages,
+    overdueStages: services.overdueStages,
     travel,
     timeScale,
     log,

@@ -14,6 +14,12 @@ export const lossesWithheld = new Counter({
   labelNames: ['city'] as const,
 });
 
+export const stagesOverdue = new Counter({
+  name: 'stages_overdue_total',
+  help: 'Stages of deliveries that took too long, by stage and by who was told: the driver, then ops',
+  labelNames: ['stage', 'told'] as const,
+});
+
 /**
  * Only the worker that swept last has current values. A worker stops showing its own after this time.
  */

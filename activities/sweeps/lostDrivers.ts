@@ -7,6 +7,7 @@ import {
   watchDriver,
   type WatchedDriver,
 } from '../../domain/driver/lossWatch';
+import { type OverdueStage } from '../../domain/driver/stageWatch';
 import { type Message } from '../../domain/notices/message';
 import { type TravelModel } from '../../domain/geo/places';
 import { type Database } from '../../adapters/postgres/database';
@@ -16,12 +17,12 @@ import {
   enqueueLosses,
   writeProgress,
 } from '../../adapters/postgres/lossRows';
+import { planStages, type StageSweepDeps, tellOverdue } from './stageSweep';
 import { lossesDetected, lossesWithheld, showSilentShares } from './lossMetrics';
 import { type Clock, type DriverMap, type Log, type MapView } from '../../services/ports';
 import { type SupportCases } from '../../services/supportCases';
 
-export type LostDriversDeps = {
-  db: Database;
+export type LostDriversDeps = StageSweepDeps & {
   map: Pick<DriverMap, 'readViews' | 'ingestUpSince'>;
   cases: Pick<SupportCases, 'resolve'>;
   clock: Clock;
@@ -36,7 +37,8 @@ export type LostDriversDeps = {
 
 /**
  * The result of one sweep: on-duty drivers, silent drivers, losses reported (`told`) and withheld, cases
- * resolved (`heardAgain`). `silentCities` are the cities with an ingest outage.
+ * resolved (`heardAgain`), drivers `reminded` of a stage that takes too long, and cases for it (`overdue`).
+ * `silentCities` are the cities with an ingest outage.
  */
 export type LostDriversReport = {
   watched: number;
@@ -44,6 +46,8 @@ export type LostDriversReport = {
   told: number;
   withheld: number;
   heardAgain: number;
+  reminded: number;
+  overdue: number;
   silentCities: string[];
 };
 
@@ -70,14 +74,27 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
       );
       const silentCities = faulty.map(([cityId]) => cityId);
       const withheld = withhold(deps, faulty);
+      const heard = all.filter(([cityId]) => !silentCities.includes(cityId)).map(([, city]) => city);
       const told = await reportLosses(
         deps,
-        all.filter(([cityId]) => !silentCities.includes(cityId)).flatMap(([, { losses }]) => losses),
+        heard.flatMap(({ losses }) => losses),
+      );
+      const late = await tellOverdue(
+        deps,
+        heard.flatMap(({ overdue }) => overdue),
       );
       await reportSilence(deps, cities, silentCities, { canEnd: !isIngestDown });
       const heardAgain = await resolveCases(deps, silenceOver);
       const sum = (of: 'working' | 'silent'): number => all.reduce((total, [, city]) => total + city[of], 0);
-      return { watched: sum('working'), silent: sum('silent'), told, withheld, heardAgain, silentCities };
+      return {
+        watched: sum('working'),
+        silent: sum('silent'),
+        told,
+        withheld,
+        heardAgain,
+        ...late,
+        silentCities,
+      };
     },
   };
 }
@@ -88,7 +105,13 @@ export function createLostDrivers(deps: LostDriversDeps): LostDrivers {
  * The on-duty drivers of a city: how many there are, how many are silent, how many of these are known to ops,
  * and the losses.
  */
-type City = { working: number; silent: number; knownSilent: number; losses: DetectedLoss[] };
+type City = {
+  working: number;
+  silent: number;
+  knownSilent: number;
+  losses: DetectedLoss[];
+  overdue: OverdueStage[];
+};
 type Cities = ReadonlyMap<string, City>;
 
 async function watchAll(
@@ -105,10 +128,17 @@ async function watchAll(
       seen.flatMap(({ progress }) => progress),
     );
     for (const each of seen) count(cities, each);
+    const lost = new Set(seen.flatMap(({ losses }) => losses).map(({ assignmentId }) => assignmentId));
+    for (const stage of await planStages(deps, page, watch))
+      if (!lost.has(stage.assignmentId)) cities.get(cityOf(page, stage))?.overdue.push(stage);
     silenceOver.push(...seen.flatMap((findings) => findings.silenceOver));
   }
   showSilentShares(new Map([...cities].map(([cityId, { working, silent }]) => [cityId, silent / working])));
   return { cities, silenceOver, isIngestDown: now - watch.ingestUpSince < deps.limits.silentMs };
+}
+
+function cityOf(page: readonly WatchedDriver[], { driverId }: OverdueStage): string {
+  return page.find((driver) => driver.driverId === driverId)?.cityId ?? '';
 }
 
 async function* dutyPages({ db, map }: LostDriversDeps): AsyncGenerator<WatchedDriver[]> {
@@ -142,7 +172,7 @@ function count(
   cities: Map<string, City>,
   { cityId, isSilent, isKnownSilent, losses }: LossFindings & { cityId: string },
 ): void {
-  const city = cities.get(cityId) ?? { working: 0, silent: 0, knownSilent: 0, losses: [] };
+  const city = cities.get(cityId) ?? { working: 0, silent: 0, knownSilent: 0, losses: [], overdue: [] };
   city.working++;
   if (isSilent) city.silent++;
   if (isKnownSilent) city.knownSilent++;

@@ -4,6 +4,7 @@ import { type Progress } from '../../domain/driver/loss';
 import { type DetectedLoss, type WatchedDriver, type WatchedJob } from '../../domain/driver/lossWatch';
 import { type Message } from '../../domain/notices/message';
 import { type CaseReason } from '../../domain/support/supportCase';
+import { type PlannedStage, type Stage } from '../../domain/driver/stageWatch';
 import { type VehicleKind } from '../../domain/driver/vehicles';
 import { type Database, msOf, sql } from './database';
 import { enqueue } from './outbox';
@@ -34,6 +35,15 @@ type JobRow = {
   progress_lng: number | null;
   moved_at: Date | null;
   stepped_at: Date | null;
+  status_changed_at: Date;
+  picked_up_at: Date | null;
+  meeting_lat: number | null;
+  meeting_lng: number | null;
+  stage: Stage | null;
+  stage_since: Date | null;
+  stage_due_at: Date | null;
+  stage_reminded_at: Date | null;
+  stage_told_at: Date | null;
   settled_at: Date | null;
   case_id: string | null;
   case_reason: CaseReason | null;
@@ -56,6 +66,8 @@ export async function readWatched(
       a.id AS assignment_id, a.delivery_id, d.status, a.started_at, d.ready_at, s.lat, s.lng,
         t.lat AS to_lat, t.lng AS to_lng, a.nearest_meters, a.progress_at, a.progress_lat, a.progress_lng,
         a.moved_at,
+      d.status_changed_at, a.picked_up_at, a.meeting_lat, a.meeting_lng,
+        a.stage, a.stage_since, a.stage_due_at, a.stage_reminded_at, a.stage_told_at,
       GREATEST(a.at_pickup_at, a.picked_up_at, a.at_dropoff_at, CASE WHEN d.status = 'RETURNING'
         THEN d.status_changed_at END) AS stepped_at,
       (SELECT max(resolved_at) FROM escalations WHERE delivery_id = a.delivery_id AND driver_id = dr.id
@@ -118,12 +130,30 @@ function jobOf(row: JobRow): WatchedJob {
     deliveryId: row.delivery_id,
     status: row.status,
     startedAt,
+    changedAt: Math.max(startedAt, msOf(row.status_changed_at), msOf(row.stepped_at) ?? startedAt),
     settledAt: msOf(row.settled_at),
     readyAt: msOf(row.ready_at),
     pickup: { lat: row.lat, lng: row.lng },
     dropoff: { lat: row.to_lat, lng: row.to_lng },
+    meeting: meetingOf(row),
+    plan: planOf(row),
     progress: progressOf(row, startedAt),
     openCase,
+  };
+}
+
+function meetingOf({ meeting_lat: lat, meeting_lng: lng, picked_up_at }: JobRow): WatchedJob['meeting'] {
+  return lat === null || lng === null || picked_up_at !== null ? null : { lat, lng };
+}
+
+function planOf({ stage, stage_since, stage_due_at, ...row }: JobRow): PlannedStage | null {
+  if (stage === null || stage_since === null || stage_due_at === null) return null;
+  return {
+    stage,
+    since: msOf(stage_since),
+    dueAt: msOf(stage_due_at),
+    remindedAt: msOf(row.stage_reminded_at),
+    toldAt: msOf(row.stage_told_at),
   };
 }
 

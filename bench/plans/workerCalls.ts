@@ -282,6 +282,8 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     cases: world.services.supportCases,
     clock,
     limits: settings.loss,
+    stages: settings.stages,
+    overdueStages: world.services.overdueStages,
     travel: settings.travel,
     timeScale: 1,
     log: quiet,

@@ -14,6 +14,7 @@ import {
 } from './loss';
 import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../geo/places';
 import { type CaseReason, isAboutSilence, isKnownToOps } from '../support/supportCase';
+import { type PlannedStage } from './stageWatch';
 import { type VehicleKind } from './vehicles';
 
 /**
@@ -40,11 +41,16 @@ export type WatchedJob = {
   deliveryId: string;
   status: DeliveryStatus;
   startedAt: number;
+  /** When the driver got the job, or last took a step in it. */
+  changedAt: number;
   settledAt: number | null;
   readyAt: number;
   pickup: Point;
   dropoff: Point;
+  /** Where the goods are to be taken over from another driver; null = at the pickup, or they have them. */
+  meeting: Point | null;
   progress: Progress;
+  plan: PlannedStage | null;
   openCase: { caseId: string; reason: CaseReason; driverId: string | null } | null;
 };
 

@@ -159,6 +159,16 @@ const orderChanged = z
   })
   .meta({ id: 'OrderChanged' });
 
+const stepOverdue = z
+  .strictObject({
+    deliveryId: z.uuid(),
+    driverId: z.uuid(),
+    status: deliveryStatus,
+    dueAt: instantText.meta({ description: 'When the stage should have been over' }),
+    at,
+  })
+  .meta({ id: 'StepOverdue' });
+
 const availabilityChanged = z
   .strictObject({
     driverId: z.uuid(),
@@ -234,6 +244,11 @@ export const REALTIME_EVENTS = {
     to: ['driver'],
     summary: 'The order of an assigned delivery was changed; /v2/me has it as it is now',
     body: orderChanged,
+  },
+  STEP_OVERDUE: {
+    to: ['driver'],
+    summary: 'The next step of a delivery should have been reported by now',
+    body: stepOverdue,
   },
   AVAILABILITY_CHANGED: {
     to: ['driver', 'ops'],

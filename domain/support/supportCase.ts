@@ -12,8 +12,9 @@ import type { LossReason } from '../driver/loss';
  * driver who was assigned by hand keeps the delivery until ops decide. DRIVER_AT_PICKUP_SILENT: so does a driver
  * who is silent at the shop, and may have the goods by now. CARRIER_…: the driver who has the
  * goods is silent, broke down, gave up, or was suspended. GOODS_IN_HAND: a driver who lost the delivery says that they
- * hold the goods. WINDOW_AT_RISK: it is not expected at the drop-off in its window. DRIVER_SUSPENDED: the driver was
- * suspended before the pickup, and another is searched for. MERCHANT_SUSPENDED: ops decide whether it goes on.
+ * hold the goods. CARRIER_OVERDUE: the driver takes too long for a stage. WINDOW_AT_RISK: it is not expected at the
+ * drop-off in its window. DRIVER_SUSPENDED: the driver was suspended before the pickup, and another is searched for.
+ * MERCHANT_SUSPENDED: ops decide whether it goes on.
  */
 export const CASE_REASONS = [
   'UNASSIGNED',
@@ -25,6 +26,7 @@ export const CASE_REASONS = [
   'CARRIER_SILENT',
   'CARRIER_BROKE_DOWN',
   'CARRIER_GAVE_UP',
+  'CARRIER_OVERDUE',
   'GOODS_IN_HAND',
   'WINDOW_AT_RISK',
   'CARRIER_SUSPENDED',
@@ -65,6 +67,16 @@ export type CaseFacts = {
   resolution: CaseResolution | null;
 };
 
+/** A case that is opened now. */
+export function newCase(
+  caseId: string,
+  urgency: Pick<CaseFacts, 'level' | 'reason' | 'driverId'>,
+  now: number,
+): CaseFacts {
+  const unresolved = { resolvedAt: null, resolvedBy: null, resolution: null };
+  return { caseId, ...urgency, state: 'OPEN', openedAt: now, roseAt: now, ...unresolved };
+}
+
 /** Why the search for a driver waits for ops. */
 export type HeldReason = Extract<CaseReason, 'REASSIGNMENT_OFF' | 'PINNED_DRIVER_LOST' | 'GOODS_IN_HAND'>;
 
@@ -98,6 +110,7 @@ export function isAboutCarrier(reason: CaseReason): boolean {
     case 'CARRIER_BROKE_DOWN':
     case 'CARRIER_GAVE_UP':
     case 'CARRIER_SUSPENDED':
+    case 'CARRIER_OVERDUE':
       return true;
     case 'UNASSIGNED':
     case 'REASSIGNMENT_OFF':
@@ -159,6 +172,7 @@ export function isKnownToOps(
     case 'UNASSIGNED':
     case 'REASSIGNMENT_OFF':
     case 'PINNED_DRIVER_LOST':
+    case 'CARRIER_OVERDUE':
     case 'GOODS_IN_HAND':
     case 'WINDOW_AT_RISK':
     case 'DRIVER_SUSPENDED':

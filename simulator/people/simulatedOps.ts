@@ -55,6 +55,8 @@ export function decideCase(view: SupportView): SupportAct {
     case 'PINNED_DRIVER_STANDS_STILL':
     case 'DRIVER_AT_PICKUP_SILENT':
       return carrierId === null ? { kind: 'wait' } : { kind: 'rescue', driverId: carrierId };
+    case 'CARRIER_OVERDUE':
+      return { kind: 'wait' };
     case 'CARRIER_SILENT':
     case 'CARRIER_BROKE_DOWN':
     case 'CARRIER_GAVE_UP':

@@ -32,6 +32,9 @@ export function serviceEnvironment(
     // A recorded day gives only the start and end of a ride, so silent or still couriers are not lost.
     LOST_AFTER_SILENCE_SECONDS: '86400',
     LOST_AFTER_NO_PROGRESS_MINUTES: '1440',
+    STAGE_SLACK_MINUTES: '1440',
+    STAGE_AT_PICKUP_MINUTES: '1440',
+    STAGE_AT_DROPOFF_MINUTES: '1440',
     OFFER_EXPIRATION_SECONDS: String(Math.min(3_600, Math.max(30, Math.ceil(ANSWER_SECONDS * speed)))),
     RATE_LIMIT_PER_MINUTE: '1000000',
     RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000',

@@ -6,8 +6,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { createLostDrivers, type LostDriversReport } from '../../activities/sweeps/lostDrivers';
 import { citySilentShare, lossesDetected, lossesWithheld } from '../../activities/sweeps/lossMetrics';
+import { createOverdueStages } from '../../services/overdueStages';
 import { createSupportCases } from '../../services/supportCases';
 import type { Actor, Step } from '../../domain/delivery/status';
+import { STAGE_LIMITS } from '../../domain/driver/stageWatch';
 import { LOSS_LIMITS } from '../../domain/driver/loss';
 import type { Message } from '../../domain/notices/message';
 import { type Point, TRAVEL_MODEL } from '../../domain/geo/places';
@@ -42,6 +44,14 @@ async function sweepAfter(ms: number): Promise<LostDriversReport> {
     cases: createSupportCases({ db: world.db, clock, newId, notifyRelay: () => {} }),
     clock,
     limits: LOSS_LIMITS,
+    stages: STAGE_LIMITS,
+    overdueStages: createOverdueStages({
+      db: world.db,
+      clock,
+      newId: world.deps.newId,
+      pushes: false,
+      notifyRelay: () => {},
+    }),
     travel: TRAVEL_MODEL,
     timeScale: 1,
     log: { warn: (_fields, text) => void sweeper.warnings.push(text) },
@@ -131,6 +141,8 @@ describe('a driver who falls silent', () => {
       told: 1,
       withheld: 0,
       heardAgain: 0,
+      reminded: 0,
+      overdue: 0,
       silentCities: [],
     });
     expect(sweeper.relayCalls).toBe(1);

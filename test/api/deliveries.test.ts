@@ -351,14 +351,16 @@ describe('the steps of a delivery', () => {
       .post(`/v2/deliveries/${scene.deliveryId}/assign`, { driverId: scene.driver(1), why: 'nearer' })
       .expect(200);
     expect((await step(first.driverId, 'arriveAtPickup').expect(200)).body).toEqual(arrived);
-    await step(first.driverId, 'pickUp').expect(404);
+    expect((await step(first.driverId, 'pickUp').expect(409)).body).toMatchObject({ code: 'GOODS_IN_HAND' });
     expect((await step(scene.driver(1), 'arriveAtPickup').expect(200)).body).toMatchObject({
       status: 'AT_PICKUP',
     });
     await step(scene.driver(1), 'pickUp').expect(200);
     await step(scene.driver(1), 'arriveAtDropoff').expect(200);
     await step(scene.driver(1), 'deliver').expect(200);
-    await step(first.driverId, 'deliver').expect(404);
+    expect((await step(first.driverId, 'deliver').expect(409)).body).toMatchObject({
+      code: 'GOODS_NOT_NEEDED',
+    });
     expect((await step(first.driverId, 'arriveAtPickup').expect(200)).body).toEqual(arrived);
     await world.as(driver(first.driverId)).get(`/v2/deliveries/${scene.deliveryId}`).expect(404);
   });
@@ -375,7 +377,7 @@ describe('the steps of a delivery', () => {
       .post(`/v2/deliveries/${scene.deliveryId}/hand-over`, { driverId: scene.driver(1), why: 'flat tyre' })
       .expect(200);
     expect((await fail(driverId).expect(200)).body).toEqual(failed);
-    await fail(driverId, 'REFUSED').expect(404);
+    expect((await fail(driverId, 'REFUSED').expect(409)).body).toMatchObject({ code: 'GOODS_IN_HAND' });
     await world
       .as(driver(scene.driver(1)))
       .post(`/v2/deliveries/${scene.deliveryId}/steps`, { step: 'returnGoods' })
@@ -383,19 +385,21 @@ describe('the steps of a delivery', () => {
     await fail(scene.driver(1)).expect(409); // not the answer for a failure, since this driver reported none
   });
 
-  it('show a lost driver nothing that happens later', async () => {
+  it('show a lost driver nothing that happens later, but what to do with the goods', async () => {
     const scene = await DeliveryScene.set(world, [{}, {}]);
     const { driverId } = await scene.accepted();
     const path = `/v2/deliveries/${scene.deliveryId}`;
     await world.as(driver(driverId)).post(`${path}/leave`, { reason: 'TOO_FAR' }).expect(200);
-    for (const step of ['arriveAtPickup', 'deliver', 'returnGoods'])
-      await world.as(driver(driverId)).post(`${path}/steps`, { step }).expect(404);
+    const step = (name: string) => world.as(driver(driverId)).post(`${path}/steps`, { step: name });
+    await step('arriveAtPickup').expect(404);
     await world
       .as(driver(driverId))
       .post(`${path}/fail`, { reason: 'MERCHANT_CLOSED', goods: 'LOST' })
       .expect(404);
+    expect((await step('deliver').expect(409)).body).toMatchObject({ code: 'GOODS_IN_HAND' });
     await world.as(ops()).post(`${path}/cancel`, { reason: 'OPS_CANCELLED' }).expect(200);
-    await world.as(driver(driverId)).post(`${path}/steps`, { step: 'deliver' }).expect(404);
+    await step('arriveAtPickup').expect(409); // they said that they hold the goods
+    expect((await step('deliver').expect(409)).body).toMatchObject({ code: 'GOODS_NOT_NEEDED' });
   });
 
   it('are refused in the wrong state, with the current state', async () => {

@@ -26,6 +26,7 @@ import { createWindowsSweep } from '../../activities/sweeps/windows';
 import { createWindowRisks } from '../../services/windowRisks';
 import type { ZoneHealthReport } from '../../services/zones/zoneHealth';
 import type { DispatchLimits } from '../../domain/delivery/decisionContext';
+import { STAGE_LIMITS } from '../../domain/driver/stageWatch';
 import { LOSS_LIMITS } from '../../domain/driver/loss';
 import type { Emit } from '../../domain/notices/message';
 import type { Point } from '../../domain/geo/places';
@@ -184,6 +185,8 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     cases: services.supportCases,
     clock: () => Date.now() + sweepClock.aheadMs,
     limits: LOSS_LIMITS,
+    stages: STAGE_LIMITS,
+    overdueStages: services.overdueStages,
     travel,
     timeScale,
     log: { warn: () => {} },

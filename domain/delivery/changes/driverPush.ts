@@ -1,5 +1,6 @@
 /** News to a driver whose app is closed. docs/notifications.md. */
 
+import { driverNotice } from '../../notices/driverNotice';
 import { type Notice } from '../../notices/notice';
 import { type ChangeSet } from './changeSet';
 
@@ -9,19 +10,6 @@ export function pushToDriver(
   driverId: string,
   content: Pick<Notice, 'about' | 'title' | 'text'>,
 ): void {
-  if (!changes.limits.pushesOffers) return;
-  const { deliveryId, cityId } = changes.delivery;
-  changes.send({
-    kind: 'notify',
-    notice: {
-      to: { kind: 'driver', driverId },
-      what: 'open',
-      severity: 'warning',
-      link: null,
-      cityId,
-      facts: { deliveryId },
-      at: changes.now,
-      ...content,
-    },
-  });
+  const { limits, delivery, now } = changes;
+  if (limits.pushesOffers) changes.send(driverNotice(driverId, { ...delivery, at: now }, content));
 }

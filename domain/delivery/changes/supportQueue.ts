@@ -13,6 +13,7 @@ import {
   type CaseReason,
   type CaseResolution,
   isAboutCarrier,
+  newCase,
   risenCase,
   settles,
 } from '../../support/supportCase';
@@ -43,29 +44,16 @@ type Urgency = Pick<CaseFacts, 'level' | 'reason' | 'driverId'>;
 /** A delivery has at most one open case. A case that the same event resolved is reopened. */
 function caseFor(changes: ChangeSet, urgency: Urgency): CaseFacts | null {
   const open = changes.supportCase;
-  if (open === null) return newCase(changes, urgency);
+  if (open === null) return newCase(changes.newId(), urgency, changes.now);
   if (open.state !== 'RESOLVED') return risenCase(open, urgency, changes.now);
   const wasOpen = changes.before.supportCase?.caseId === open.caseId;
-  return wasOpen ? reopened(open, urgency, changes.now) : newCase(changes, urgency);
+  return wasOpen ? reopened(open, urgency, changes.now) : newCase(changes.newId(), urgency, changes.now);
 }
 
 const UNRESOLVED = { resolvedAt: null, resolvedBy: null, resolution: null } as const;
 
 function reopened(open: CaseFacts, urgency: Urgency, now: number): CaseFacts {
   return { ...open, ...urgency, state: 'OPEN', roseAt: now, ...UNRESOLVED };
-}
-
-function newCase(changes: ChangeSet, { level, reason, driverId }: Urgency): CaseFacts {
-  return {
-    caseId: changes.newId(),
-    level,
-    state: 'OPEN',
-    reason,
-    driverId,
-    openedAt: changes.now,
-    roseAt: changes.now,
-    ...UNRESOLVED,
-  };
 }
 
 /** Resolves the open case, if there is one that such an event settles. */
@@ -145,6 +133,8 @@ export function caseTitle(reason: CaseReason, level: number): string {
       return 'Support queue: the driver who has the goods broke down';
     case 'CARRIER_GAVE_UP':
       return 'Support queue: the driver who has the goods gave up the delivery';
+    case 'CARRIER_OVERDUE':
+      return 'Support queue: the driver takes too long';
     case 'GOODS_IN_HAND':
       return 'Support queue: a driver who lost the delivery says that they hold the goods';
     case 'WINDOW_AT_RISK':

@@ -17,6 +17,7 @@ import { availabilityEndpoints } from './routes/availability';
 import { cityEndpoints } from './routes/cities';
 import { deliveryEndpoints } from './routes/deliveries';
 import { deliveryActEndpoints } from './routes/deliveryActs';
+import { driverProfileEndpoints } from './routes/driverProfiles';
 import { driverEndpoints } from './routes/drivers';
 import { escalationEndpoints } from './routes/escalations';
 import { featureEndpoints } from './routes/features';
@@ -43,6 +44,7 @@ export function apiEndpoints(deps: ApiDeps): Endpoint[] {
     ...deliveryActEndpoints(deps),
     ...orderChangeEndpoints(deps),
     ...driverEndpoints(deps),
+    ...driverProfileEndpoints(deps),
     ...availabilityEndpoints(deps),
     ...cityEndpoints(deps),
     ...merchantEndpoints(deps),

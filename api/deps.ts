@@ -22,6 +22,7 @@ type CalledServices = Pick<
   | 'availability'
   | 'positions'
   | 'registration'
+  | 'driverProfiles'
   | 'configuration'
   | 'pushSubscriptions'
   | 'zoneHealth'
@@ -39,7 +40,7 @@ export type ApiDeps = CalledServices & {
   roomStates: Pick<RoomStates, 'tracking'>;
   /** Null: customers cannot follow deliveries. */
   tracking: TrackingTokens | null;
-  settings: Pick<ApiSettings, 'api' | 'rateLimits' | 'orders' | 'corsOrigins'>;
+  settings: Pick<ApiSettings, 'api' | 'rateLimits' | 'orders' | 'corsOrigins' | 'requireV2From'>;
   log: Logger;
   clock: Clock;
   newId: NewId;

@@ -15,6 +15,7 @@ import { type AuditService, createAuditService } from './auditChains';
 import { type AvailabilityDeps, type AvailabilityService, createAvailability } from './availability';
 import { type Configuration, createConfiguration } from './configuration';
 import { type DeliveryStore } from './deliveries/deliveryStore';
+import { createDriverProfiles, type DriverProfiles } from './driverProfiles';
 import { createDriverStates } from './driverStates';
 import {
   createFeatureRegistry,
@@ -85,6 +86,7 @@ export type Services = {
   availability: AvailabilityService;
   positions: Positions;
   registration: Registration;
+  driverProfiles: DriverProfiles;
   configuration: Configuration;
   pushSubscriptions: PushSubscriptions;
   driverStates: DriverStates;
@@ -121,6 +123,7 @@ export function composeServices(deps: ServiceDeps): Services {
     availability: createAvailability({ db, map, features, clock, limits, notifyRelay }),
     positions: createPositions({ db, map, clock, notifyRelay }),
     registration: createRegistration(createDriverRegistry(db)),
+    driverProfiles: createDriverProfiles({ db, clock, notifyRelay }),
     configuration: createConfiguration({ db, clock }),
     pushSubscriptions: createPushSubscriptions({ db, clock, newId }),
     driverStates: createDriverStates({ db, clock }),

@@ -93,6 +93,8 @@ export type ApiSettings = Settings & {
   /** Browser origins that may use API and sockets; null: none is listed. */
   corsOrigins: readonly string[] | null;
   servesPolling: boolean;
+  /** From when (epoch ms) new drivers need an app of v2; null: never. */
+  requireV2From: number | null;
 };
 
 /** How tracking tokens are signed, and how long they are valid after the delivery is due. */
@@ -428,6 +430,7 @@ function apiPart(read: Read): Omit<ApiSettings, keyof Settings> {
     tracking: trackingPart(read),
     corsOrigins: read(API.corsOrigins),
     servesPolling: read(API.socketPolling) === 'true',
+    requireV2From: dayStart(read(API.requireV2From)),
     rateLimits: {
       perMinute: read(API.perMinute),
       merchantPerMinute: read(API.merchantPerMinute),
@@ -438,6 +441,10 @@ function apiPart(read: Read): Omit<ApiSettings, keyof Settings> {
       badTokenPerMinute: read(API.badTokenPerMinute),
     },
   };
+}
+
+function dayStart(day: string | null): number | null {
+  return day === null ? null : Date.parse(`${day}T00:00:00Z`);
 }
 
 function trackingPart(read: Read): TrackingSettings | null {

@@ -1,4 +1,4 @@
-import { choice, optionalKey, optionalOrigins, whole } from './variable';
+import { choice, optionalKey, optionalOrigins, optionalText, whole } from './variable';
 
 /** Variables of the API for clients elsewhere: pages of other origins, old sockets, customers with a link. */
 export const OUTSIDE_VARIABLES = {
@@ -17,6 +17,15 @@ export const OUTSIDE_VARIABLES = {
     24,
     { min: 1, max: 720 },
     'how long a tracking token is valid after its delivery is due',
+  ),
+  requireV2From: optionalText(
+    'REQUIRE_V2_FROM',
+    {
+      pattern: /^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/,
+      allowed: 'a day such as 2027-01-31, in UTC',
+      isSecret: false,
+    },
+    'the day from which new drivers need an app of v2; unset: apps of v1 are taken',
   ),
   corsOrigins: optionalOrigins(
     'CORS_ORIGINS',

@@ -1,6 +1,7 @@
 import { type Availability, type PendingAvailability } from '../../domain/driver/availability';
 import { type ReachedLevel } from '../../domain/delivery/escalation';
 import { type VehicleKind } from '../../domain/driver/vehicles';
+import { dayIn } from '../../domain/money/workday';
 import { type CandidateFacts, type CandidateQuery } from '../../services/deliveries/deliveryStore';
 import { type Read } from '../../services/ports';
 import { msOf, sql } from './database';
@@ -19,6 +20,8 @@ type Row = {
   offer_version: number | null;
   shift_ends_at: Date | null;
   idle_since: Date | null;
+  timezone: string;
+  earned_on: string | null;
   earned_today_cents: number;
   recent_rejections: number;
   asked_by_broadcast: boolean;
@@ -40,7 +43,7 @@ export async function readCandidates(
   const rows = await read<Row>(sql`
     SELECT d.id, d.availability, d.pending, d.vehicle_kind, d.capacity, d.live_offers, d.active_assignments,
       d.offer_version, d.shift_ends_at, d.idle_since,
-      CASE WHEN d.earned_on = ${iso(now)}::date THEN d.earned_today_cents ELSE 0 END AS earned_today_cents,
+      c.timezone, d.earned_on::text AS earned_on, d.earned_today_cents,
       (SELECT count(*)::int FROM offers o WHERE o.driver_id = d.id
         AND o.created_at > ${iso(now - HISTORY_MS)}::timestamptz
          AND (o.state = 'REJECTED' OR (o.state = 'EXPIRED'
@@ -53,15 +56,15 @@ export async function readCandidates(
       EXISTS (SELECT FROM offers o WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id
         AND o.kind = 'BROADCAST'
         AND o.created_at >= ${broadcastSince === null ? null : iso(broadcastSince)}::timestamptz) AS asked_by_broadcast
-    FROM drivers d
+    FROM drivers d JOIN cities c ON c.id = d.city_id
     LEFT JOIN LATERAL (SELECT o.pay_cents, o.escalation_level FROM offers o
       WHERE o.delivery_id = ${deliveryId}::uuid AND o.driver_id = d.id AND o.state = 'REJECTED'
       ORDER BY o.ended_at DESC LIMIT 1) AS rejected ON true
     WHERE d.id = ANY(${[...driverIds]}::uuid[])`);
-  return rows.map(candidateFacts);
+  return rows.map((row) => candidateFacts(row, now));
 }
 
-function candidateFacts(row: Row): CandidateFacts {
+function candidateFacts(row: Row, now: number): CandidateFacts {
   return {
     driverId: row.id,
     availability: row.availability,
@@ -72,7 +75,8 @@ function candidateFacts(row: Row): CandidateFacts {
     offerVersion: row.offer_version,
     shiftEndsAt: msOf(row.shift_ends_at),
     idleSince: msOf(row.idle_since),
-    earningsTodayCents: row.earned_today_cents,
+    // Computed here as where it is written: PostgreSQL may know other time zones.
+    earningsTodayCents: row.earned_on === dayIn(row.timezone, now) ? row.earned_today_cents : 0,
     recentRejections: row.recent_rejections,
     lastLapseAt: msOf(row.last_lapse_at),
     rejected:

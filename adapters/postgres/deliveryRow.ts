@@ -60,6 +60,7 @@ type DeliveryRow = {
   delayed_since: Date | null;
   window_warned_at: Date | null;
   city_escalation_minutes: number[];
+  city_timezone: string;
 };
 
 /** A delivery's row, with the head of its audit chain. */
@@ -69,7 +70,8 @@ const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id,
   reason_code, ready_at, search_at, search_again_at, search_round, unassigned_ms, unassigned_since,
   escalation_level, driver_id, pinned, pay_cents, bonus_cents, assigned_at, picked_up_at, closed_at, audit_hash,
   escalated_at, escalated_after_ms, broadcast_since, held_reason, lost_at, losses, delayed_since, window_warned_at,
-  (SELECT escalation_minutes FROM cities WHERE cities.id = deliveries.city_id) AS city_escalation_minutes`;
+  (SELECT escalation_minutes FROM cities WHERE cities.id = deliveries.city_id) AS city_escalation_minutes,
+  (SELECT timezone FROM cities WHERE cities.id = deliveries.city_id) AS city_timezone`;
 
 /** Reads a delivery and locks its row on request. @returns undefined if there is none */
 export async function readDelivery(
@@ -103,6 +105,7 @@ function deliveryFacts(row: DeliveryRow): DeliveryFacts {
     escalatedAt: msOf(row.escalated_at),
     escalatedAfterMs: numberOf(row.escalated_after_ms),
     cityEscalationMinutes: row.city_escalation_minutes,
+    cityTimezone: row.city_timezone,
     broadcastSince: msOf(row.broadcast_since),
     heldReason: row.held_reason,
     lostAt: msOf(row.lost_at),

@@ -7,6 +7,7 @@ import {
   type DeliveryFacts,
   type DeliveryState,
 } from '../../domain/delivery/deliveryState';
+import { dayIn } from '../../domain/money/workday';
 import { possible } from '../../services/impossibleEvent';
 import { chainEntries, type ChainHeads, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
@@ -273,6 +274,7 @@ function changedDrivers(
     .filter((driver) => before.drivers[driver.driverId] !== driver || noted.has(driver.driverId))
     .map((driver) => ({
       ...driverRow(driver, driverHashes[driver.driverId] ?? null, at),
+      earned_on: dayIn(next.delivery.cityTimezone, at),
       earned_today_cents: earnedNow(before, next, driver.driverId),
     }));
 }
@@ -296,7 +298,6 @@ function driverRow(driver: DriverFacts, auditHash: Uint8Array | null, at: number
     shift_ends_at: iso(driver.shiftEndsAt),
     audit_hash: bytea(auditHash),
     idle_since: iso(at),
-    earned_on: iso(at).slice(0, 10),
     lapses_in_row: driver.lapsesInRow,
   };
 }

@@ -120,6 +120,11 @@ export const PROBLEMS = {
     title: 'The driver is at capacity',
     when: 'The driver has as many offers and assignments as their capacity allows.',
   },
+  DRIVER_HAS_WORK: {
+    status: 409,
+    title: 'The driver has work',
+    when: 'The driver has an offer or a job that the change would contradict. Send it again afterwards.',
+  },
   DRIVER_IN_OTHER_CITY: {
     status: 409,
     title: 'The driver works in another city',
@@ -223,6 +228,11 @@ export const PROBLEMS = {
     status: 422,
     title: 'No such merchant',
     when: 'The merchant of the order is not registered.',
+  },
+  V2_REQUIRED: {
+    status: 422,
+    title: 'An app of v2 is required',
+    when: 'New drivers need an app that answers offers: `offerVersion` is missing, null or 1.',
   },
   WRONG_CURRENCY: {
     status: 422,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AVAILABILITIES } from '../../domain/driver/availability';
 import { VEHICLE_KINDS } from '../../domain/driver/vehicles';
+import { answersOffers } from '../../domain/matching/candidate';
 import { driverStateView } from '../../domain/notices/realtimeEvents';
 import { actorOf, type Caller, coversCity } from '../auth/caller';
 import { noteShown } from '../commands/offerShown';
@@ -10,6 +11,7 @@ import { cursor, limit, line, pageOf, phone, slug, uuid } from '../http/fields';
 import { Problem } from '../http/problems';
 import { findDriver, listDrivers } from '../queries/drivers';
 import { driverListView, driverView, showDriver } from '../views/driver';
+import { requiresV2 } from './driverProfiles';
 
 const newDriver = z
   .strictObject({
@@ -54,7 +56,7 @@ export function driverEndpoints(deps: ApiDeps): Endpoint[] {
         201: { description: 'Registered; the driver is OFFLINE', schema: driverView },
         200: { description: 'The same driver was registered before', schema: driverView },
       },
-      refusals: ['UNKNOWN_CITY', 'ALREADY_EXISTS'],
+      refusals: ['UNKNOWN_CITY', 'ALREADY_EXISTS', 'V2_REQUIRED'],
       handle: (call) => register(deps, call),
     }),
     get({
@@ -122,6 +124,7 @@ async function register(
   const driver = { ...body, driverId: body.driverId ?? deps.newId() };
   const unknownCity = new Problem('UNKNOWN_CITY', `there is no city ${driver.cityId}`);
   if (!coversCity(caller, driver.cityId)) throw unknownCity;
+  await requireV2(deps, driver);
   const registered = await deps.registration.register(driver, actorOf(caller), correlationId, deps.clock());
   switch (registered) {
     case 'unknownCity':
@@ -138,6 +141,16 @@ async function register(
       };
     }
   }
+}
+
+/** A driver who was registered before may be sent again: a retry is answered as the first time. */
+async function requireV2(
+  deps: ApiDeps,
+  { driverId, offerVersion }: { driverId: string; offerVersion: number | null },
+): Promise<void> {
+  if (answersOffers(offerVersion) || !requiresV2(deps)) return;
+  if ((await deps.db.driver.count({ where: { id: driverId } })) === 0)
+    throw new Problem('V2_REQUIRED', 'new drivers need an app with an offerVersion of 2 or more');
 }
 
 async function knownDriver(

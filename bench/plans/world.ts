@@ -87,6 +87,7 @@ export function createWorld({
     settings: {
       orders: settings.orders,
       corsOrigins: null,
+      requireV2From: null,
       api: {
         host: '127.0.0.1',
         port: 0,

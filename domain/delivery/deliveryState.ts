@@ -35,6 +35,8 @@ export type DeliveryFacts = {
   escalatedAfterMs: number | null;
   /** Minutes until each level in this city; empty = the settings hold. */
   cityEscalationMinutes: readonly number[];
+  /** IANA name: the day of earnings is the city's. */
+  cityTimezone: string;
   /** Since when a broadcast runs, wave after wave; null = drivers are asked one at a time. */
   broadcastSince: number | null;
   /** Why the search waits for ops; null = it does not. */

@@ -2,6 +2,9 @@
  * Each event of domain/delivery in its one transaction, on a real database: what it does, and that doing
  * it again does nothing.
  */
+import { readCandidates } from '../../adapters/postgres/candidates';
+import { readerOf } from '../../adapters/postgres/database';
+import { dayIn } from '../../domain/money/workday';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { IncomingEvent } from '../../domain/delivery/events';
 import type { Step } from '../../domain/delivery/status';
@@ -744,6 +747,31 @@ describe('a delivery in progress', () => {
     await tell({ kind: 'acceptOffer', offerId: offer?.offerId ?? '', driverId: scene.driver() });
     for (const step of [...BEFORE_DELIVERY, 'deliver'] as const) await tell(stepEvent(scene, step));
     expect(await scene.driverRow()).toMatchObject({ earnedTodayCents: 700 });
+  });
+
+  test('counts earnings by the day of the city, where UTC has another day', async () => {
+    const scene = await Scene.set(world);
+    const timezone = new Date().getUTCHours() < 11 ? 'Pacific/Pago_Pago' : 'Pacific/Kiritimati';
+    await world.db.city.update({ where: { id: scene.cityId }, data: { timezone } });
+    await scene.accepted();
+    const today = dayIn(timezone, Date.now());
+    expect(today).not.toBe(new Date().toISOString().slice(0, 10));
+    await world.db.driver.update({
+      where: { id: scene.driver() },
+      data: { earnedOn: new Date(`${today}T00:00:00Z`), earnedTodayCents: 1_000 },
+    });
+    await scene.steps(...BEFORE_DELIVERY, 'deliver');
+    expect(await scene.driverRow()).toMatchObject({
+      earnedTodayCents: 1_700,
+      earnedOn: new Date(`${today}T00:00:00Z`),
+    });
+    const [candidate] = await readCandidates(readerOf(world.db), {
+      deliveryId: scene.deliveryId,
+      driverIds: [scene.driver()],
+      broadcastSince: null,
+      now: Date.now(),
+    });
+    expect(candidate).toMatchObject({ earningsTodayCents: 1_700 });
   });
 
   test('is not paid when cancelled or failed', async () => {

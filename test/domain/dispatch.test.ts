@@ -237,6 +237,7 @@ function newDelivery(deliveryId: DeliveryId, searchAt: number): DeliveryFacts {
     escalatedAt: null,
     escalatedAfterMs: null,
     cityEscalationMinutes: [],
+    cityTimezone: 'Europe/Amsterdam',
     broadcastSince: null,
     heldReason: null,
     lostAt: null,

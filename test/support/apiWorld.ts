@@ -153,6 +153,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
     settings: {
       orders: limits.orders,
       corsOrigins: null,
+      requireV2From: null,
       api: {
         host: '127.0.0.1',
         port: 0,

@@ -206,6 +206,23 @@ export interface components {
              */
             at: string;
         };
+        StepOverdue: {
+            /** Format: uuid */
+            deliveryId: string;
+            /** Format: uuid */
+            driverId: string;
+            status: components["schemas"]["DeliveryStatus"];
+            /**
+             * Format: date-time
+             * @description When the stage should have been over
+             */
+            dueAt: string;
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            at: string;
+        };
         AvailabilityChanged: {
             /** Format: uuid */
             driverId: string;
@@ -273,7 +290,7 @@ export interface components {
             /** @enum {string} */
             state: "OPEN" | "ACKNOWLEDGED" | "RESOLVED";
             /** @enum {string} */
-            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP" | "GOODS_IN_HAND" | "WINDOW_AT_RISK" | "CARRIER_SUSPENDED" | "DRIVER_SUSPENDED" | "MERCHANT_SUSPENDED";
+            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP" | "CARRIER_OVERDUE" | "GOODS_IN_HAND" | "WINDOW_AT_RISK" | "CARRIER_SUSPENDED" | "DRIVER_SUSPENDED" | "MERCHANT_SUSPENDED";
             /** Format: uuid */
             driverId: string | null;
             /** @enum {string|null} */
@@ -464,6 +481,7 @@ export interface EventsByAudience {
         DELIVERY_CANCELLED: components["schemas"]["AssignmentEnd"];
         PAY_RAISED: components["schemas"]["PayRaised"];
         ORDER_CHANGED: components["schemas"]["OrderChanged"];
+        STEP_OVERDUE: components["schemas"]["StepOverdue"];
         AVAILABILITY_CHANGED: components["schemas"]["AvailabilityChanged"];
         SESSION_EXPIRING: components["schemas"]["SessionExpiring"];
     };

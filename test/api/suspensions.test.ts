@@ -108,10 +108,11 @@ describe('the list of suspensions', () => {
     const driverId = await world.addDriver();
     await act(`/v2/ops/drivers/${driverId}/suspend`).expect(200);
     await act(`/v2/ops/merchants/${MERCHANT}/suspend`).expect(200);
-    const seenBy = async (cities: string[] | '*') =>
-      (await world.as(ops(cities)).get('/v2/ops/suspensions').expect(200)).body.suspensions.map(
-        ({ kind, id }: { kind: string; id: string }) => `${kind} ${id}`,
-      );
+    const seenBy = async (cities: string[] | '*'): Promise<string[]> => {
+      const { body } = await world.as(ops(cities)).get('/v2/ops/suspensions').expect(200);
+      const { suspensions } = body as { suspensions: { kind: string; id: string }[] };
+      return suspensions.map(({ kind, id }) => `${kind} ${id}`);
+    };
     expect(await seenBy('*')).toEqual(expect.arrayContaining([`driver ${driverId}`, `merchant ${MERCHANT}`]));
     expect(await seenBy([CITY])).toContain(`driver ${driverId}`);
     expect(await seenBy([CITY])).not.toContain(`merchant ${MERCHANT}`);

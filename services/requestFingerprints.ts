@@ -42,17 +42,7 @@ export function createRequestFingerprints({
   };
 }
 
-/** What the client sent, whatever its order of fields. A field that is null says as much as none. */
+/** What the client sent, whatever its order of fields. A null is kept: in a change it empties a field. */
 function hashOf(value: unknown): Buffer {
-  return createHash('sha256')
-    .update(canonicalJson(withoutNulls(value)))
-    .digest();
-}
-
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([name, field]) => (field === null ? [] : [[name, withoutNulls(field)]])),
-  );
+  return createHash('sha256').update(canonicalJson(value)).digest();
 }

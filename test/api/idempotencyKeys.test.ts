@@ -107,13 +107,25 @@ describe('an Idempotency-Key', () => {
     ]);
   });
 
-  it('is the same key in another spelling of the URL, and with fields that say nothing', async () => {
+  it('is the same key in another spelling of the URL', async () => {
     const { claims, path } = await carried();
     await send(claims, path, 'k', { step: 'arriveAtPickup' }).expect(200);
-    await send(claims, path, 'k', { step: 'arriveAtPickup', deviceAt: null }).expect(200);
     const [, id = ''] = /deliveries\/([^/]+)/.exec(path) ?? [];
     await send(claims, path.replace(id, id.toUpperCase()), 'k', { step: 'pickUp' }).expect(422);
     await send(claims, path, 'k', { step: 'arriveAtPickup', deviceAt: new Date().toISOString() }).expect(422);
+  });
+
+  it('of a change of an order is refused with another change, also with one that empties a field', async () => {
+    const { deliveryId } = await world.addDelivery();
+    const change = (body: object) =>
+      world.as(ops()).patch(`/v2/deliveries/${deliveryId}`, body).set('idempotency-key', 'k');
+    const first = await change({ dropoff: { notes: 'ring twice' } });
+    expect(first.status).not.toBe(422);
+    for (const dropoff of [{ notes: null }, { notes: 'knock' }, { notes: 'ring twice', contactName: null }]) {
+      const { body } = await change({ dropoff }).expect(422);
+      expect(body.code).toBe('IDEMPOTENCY_KEY_REUSED');
+    }
+    expect((await change({ dropoff: { notes: 'ring twice' } })).status).toBe(first.status);
   });
 
   it('is one of its caller, its route and its delivery', async () => {

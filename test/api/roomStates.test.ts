@@ -1,5 +1,6 @@
 /** What ops, merchants and customers are sent when they connect, and after each reconnect. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client as PgClient } from 'pg';
 import { v7 as newId } from 'uuid';
 import { ALL_OPS_ROOM, opsRoom, withAllOps } from '../../domain/notices/message';
 import { STATE_LIMITS } from '../../domain/notices/stateEvents';
@@ -11,15 +12,20 @@ import { createGatewayWorld, type GatewayWorld, nextEvent, TRACKING } from '../s
 const contract = new EventContract(asyncApiDocument());
 
 let gateway: GatewayWorld;
+/** The service itself may delete none of these rows. */
+let owner: PgClient;
 beforeAll(async () => {
   gateway = await createGatewayWorld();
+  owner = new PgClient({ connectionString: gateway.world.ownerUrl });
+  await owner.connect();
 });
-afterAll(() => gateway.close());
+afterAll(async () => {
+  await owner.end();
+  await gateway.close();
+});
 afterEach(async () => {
   gateway.closeSockets();
-  await gateway.world.db.escalation.deleteMany();
-  await gateway.world.db.stop.deleteMany();
-  await gateway.world.db.delivery.deleteMany();
+  await owner.query('DELETE FROM escalations; DELETE FROM stops; DELETE FROM deliveries');
 });
 
 const opsToken = (cities?: string[]): Promise<string> =>

@@ -3,6 +3,7 @@
  * Prisma, Redis or Temporal.
  */
 import type { Availability } from '../domain/driver/availability';
+import type { VehicleKind } from '../domain/driver/vehicles';
 import type { Actor } from '../domain/delivery/status';
 import type { Emit, Message } from '../domain/notices/message';
 import type { Notice } from '../domain/notices/notice';
@@ -55,6 +56,8 @@ export type MapEntry = {
   cityId: string;
   availability: Availability;
   hasRoom: boolean;
+  /** Without it the vehicle is not known, as in an entry of an older release. */
+  vehicle?: VehicleKind | null;
   version: number;
   lastFix: KnownPosition | null;
 };
@@ -94,6 +97,8 @@ export interface DriverMap {
     cityId: string;
     point: Point;
     radiusMeters: number;
+    /** Looked at before the limit. Drivers whose vehicle is not known are among them. Unset: any. */
+    vehicles?: readonly VehicleKind[] | null;
     limit: number;
     now: number;
   }): Promise<NearDriver[]>;

@@ -1,4 +1,5 @@
 import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../domain/geo/places';
+import { carries, type VehicleKind } from '../domain/driver/vehicles';
 import { exclusionOf } from '../domain/matching/exclusion';
 import { type RankingLimits } from '../domain/matching/candidate';
 import { searchKind, type SearchLimits, searchRadiusMeters } from '../domain/matching/searchPlan';
@@ -61,14 +62,21 @@ export function createWake(deps: WakeDeps): Wake {
   };
 }
 
-type FreeOnMap = { driverId: string; cityId: string; point: Point; fixAt: number };
+type FreeOnMap = {
+  driverId: string;
+  cityId: string;
+  vehicle: VehicleKind | null;
+  point: Point;
+  fixAt: number;
+};
 
 /** The woken delivery can find only drivers with capacity who are on the map. */
 async function whereFree({ map }: WakeDeps, driverId: string): Promise<FreeOnMap | null> {
   const [view] = await map.readViews([driverId]);
   const { entry, on } = view ?? {};
   if (!entry?.lastFix || !entry.hasRoom || !on?.city) return null;
-  return { driverId, cityId: entry.cityId, point: entry.lastFix.point, fixAt: entry.lastFix.receivedAt };
+  const { cityId, vehicle = null, lastFix } = entry;
+  return { driverId, cityId, vehicle, point: lastFix.point, fixAt: lastFix.receivedAt };
 }
 
 /**
@@ -84,7 +92,10 @@ async function mostUrgent(
   for (let page = 0; page < MAX_PAGES; page++) {
     const waiting = await readWaiting(deps.db, { cityId: free.cityId, limit: PAGE, offset: page * PAGE });
     for (const delivery of waiting.filter(
-      (each) => !passed.includes(each.deliveryId) && isInReach(deps, free, each),
+      (each) =>
+        !passed.includes(each.deliveryId) &&
+        (free.vehicle === null || carries(free.vehicle, each.parcelSize)) &&
+        isInReach(deps, free, each),
     )) {
       if (asked++ === MAX_ASKED) return null;
       if (await mayServe(deps, free, delivery)) return delivery.deliveryId;

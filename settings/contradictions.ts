@@ -1,3 +1,4 @@
+import { apiLimitContradictions, limitContradictions } from './limits';
 import type { Environment, Variable } from './variable';
 import { API_VARIABLES as API, SERVICE_VARIABLES as SERVICE } from './variables';
 
@@ -19,9 +20,7 @@ export function serviceContradictions(env: Environment): string[] {
       'at least',
     ),
     ...rising(env, [SERVICE.searchBackoffSeconds, SERVICE.searchBackoffMaxSeconds], 'at least'),
-    ...[SERVICE.bicycleSpeed, SERVICE.mopedSpeed, SERVICE.carSpeed, SERVICE.vanSpeed].flatMap((speed) =>
-      rising(env, [speed, SERVICE.positionFastestSpeed], 'more than'),
-    ),
+    ...limitContradictions(env),
     ...differentAliases(env),
     ...halfPushKeys(env),
     ...unknownPayloadKey(env),
@@ -30,7 +29,13 @@ export function serviceContradictions(env: Environment): string[] {
 
 /** Exactly one source of token keys is set, and demo tokens are issued on this machine only. */
 export function apiContradictions(env: Environment): string[] {
-  return [...tokenSources(env), ...exposedDemo(env), ...sharedTrackingKey(env), ...onePortTwice(env)];
+  return [
+    ...tokenSources(env),
+    ...exposedDemo(env),
+    ...sharedTrackingKey(env),
+    ...onePortTwice(env),
+    ...apiLimitContradictions(env),
+  ];
 }
 
 function onePortTwice(env: Environment): string[] {

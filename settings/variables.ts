@@ -1,4 +1,5 @@
 import { CLAIM_VARIABLES, PRODUCTION_VARIABLES } from './accessVariables';
+import { ATTEMPT_MS } from '../domain/delivery/attempt';
 import { defaultRolloutPercent, type FeatureName } from '../domain/features/rollout';
 import { CODEC_VARIABLES, PRIVACY_VARIABLES } from './privacyVariables';
 import { OUTSIDE_VARIABLES } from './outsideVariables';
@@ -43,7 +44,7 @@ export const SERVICE_VARIABLES = {
   databaseStatementTimeoutMs: whole(
     'DATABASE_STATEMENT_TIMEOUT_MS',
     1_000,
-    { min: 50, max: 600_000 },
+    { min: 50, max: ATTEMPT_MS - 1 },
     'time-out of one statement; shorter than that of a local activity',
   ),
   databasePrepares: choice(

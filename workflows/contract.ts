@@ -78,11 +78,7 @@ export const CLOSED = 'CLOSED';
  */
 export const IMPOSSIBLE = 'ImpossibleEvent';
 
-/**
- * How long the workflow waits for one attempt at a transaction; then it begins another, and the first must
- * write nothing any more.
- */
-export const ATTEMPT_MS = 1_400;
+export { ATTEMPT_MS } from '../domain/delivery/attempt';
 
 export const searchAttributes = {
   deliveryStatus: defineSearchAttributeKey('DeliveryStatus', SearchAttributeType.KEYWORD),

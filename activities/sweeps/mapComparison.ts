@@ -63,5 +63,10 @@ export function partsOf(cityIds: readonly string[]): MapPart[] {
 function isOutdated(entry: MapEntry, shown: MapEntry | null): boolean {
   if (shown === null) return false;
   const hasOtherRoom = entry.availability === 'BUSY' && shown.hasRoom !== entry.hasRoom;
-  return shown.availability !== entry.availability || hasOtherRoom || shown.cityId !== entry.cityId;
+  return (
+    shown.availability !== entry.availability ||
+    hasOtherRoom ||
+    shown.cityId !== entry.cityId ||
+    (shown.vehicle ?? null) !== (entry.vehicle ?? null)
+  );
 }

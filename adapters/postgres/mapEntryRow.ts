@@ -1,5 +1,6 @@
 import { validate as isUuid } from 'uuid';
 import { type Availability } from '../../domain/driver/availability';
+import { type VehicleKind } from '../../domain/driver/vehicles';
 import { type MapEntry, type Read } from '../../services/ports';
 import { type Database, msOf, sql } from './database';
 
@@ -11,6 +12,7 @@ type Row = {
   city_id: string;
   availability: Availability;
   has_room: boolean;
+  vehicle_kind: VehicleKind;
   availability_version: bigint | string;
   idle_since: Date | null;
   last_lat: number | null;
@@ -23,7 +25,7 @@ type Row = {
  * last_fix_at is the time of receipt. The newest position of the history gives the device's time, so that
  * late positions stay late after Redis was lost.
  */
-const COLUMNS = sql`id, city_id, availability,
+const COLUMNS = sql`id, city_id, availability, vehicle_kind,
   pending IS NULL AND live_offers + active_assignments < capacity AS has_room,
   availability_version, idle_since, last_lat, last_lng, last_fix_at,
   (SELECT max(at) FROM position_fixes WHERE driver_id = drivers.id) AS newest_at`;
@@ -54,10 +56,19 @@ function dutyRow(row: Row): DutyRow {
     city_id: cityId,
     availability,
     has_room: hasRoom,
+    vehicle_kind: vehicle,
     availability_version: version,
   } = row;
   return {
-    entry: { driverId, cityId, availability, hasRoom, version: Number(version), lastFix: lastFixOf(row) },
+    entry: {
+      driverId,
+      cityId,
+      availability,
+      hasRoom,
+      vehicle,
+      version: Number(version),
+      lastFix: lastFixOf(row),
+    },
     idleSince: msOf(row.idle_since),
   };
 }

@@ -2,6 +2,7 @@ import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { AVAILABILITIES } from '../../domain/driver/availability';
 import { CLOCK_LIMITS, POSITION_LIMITS, type PositionLimits } from '../../domain/driver/positionLimits';
+import { VEHICLE_KINDS } from '../../domain/driver/vehicles';
 import { isPoint } from '../../domain/geo/places';
 import type { DriverMap, Position, MapEntry, MapPart, MapView, NearDriver } from '../../services/ports';
 import { defineDriverMapCommands } from './driverMapCommands';
@@ -43,7 +44,7 @@ export function createRedisDriverMap(
     redis.mapRecord(keyPrefix, freshPositionMs, maxStreamedPositions, ...limits, ...pings),
   );
   return {
-    near: async ({ cityId, point, radiusMeters, limit, now }) =>
+    near: async ({ cityId, point, radiusMeters, vehicles, limit, now }) =>
       nearRows.parse(
         await redis.mapNear(
           keyPrefix,
@@ -54,6 +55,7 @@ export function createRedisDriverMap(
           point.lat,
           radiusMeters,
           limit,
+          ...(vehicles ?? []),
         ),
       ),
     sync: async (entry, now) => ({
@@ -112,12 +114,13 @@ function entryArgs({
   cityId,
   availability,
   hasRoom,
+  vehicle,
   version,
   lastFix,
 }: MapEntry): (string | number)[] {
   const place =
     lastFix === null ? [''] : [lastFix.point.lat, lastFix.point.lng, lastFix.at, lastFix.receivedAt];
-  return [driverId, cityId, availability, hasRoom ? '1' : '0', version, ...place];
+  return [driverId, cityId, availability, hasRoom ? '1' : '0', version, vehicle ?? '', ...place];
 }
 
 const nearRow = z
@@ -134,8 +137,9 @@ const known = z.object({
   city: z.string().min(1),
   availability: z.enum(AVAILABILITIES),
   version: z.coerce.number(),
+  vehicle: z.enum(VEHICLE_KINDS).nullable().catch(null),
 });
-const viewRows = z.array(z.array(z.string()).length(11));
+const viewRows = z.array(z.array(z.string()).length(12));
 
 function viewsOf(driverIds: readonly string[], reply: unknown): MapView[] {
   return viewRows.parse(reply).map((row, index) => viewOf(driverIds[index] ?? '', row));
@@ -143,12 +147,12 @@ function viewsOf(driverIds: readonly string[], reply: unknown): MapView[] {
 
 function viewOf(
   driverId: string,
-  [city = '', availability, room, version, lat = '', lng, at, seen, ...on]: string[],
+  [city = '', availability, room, version, lat = '', lng, at, seen, vehicle, ...on]: string[],
 ): MapView {
   const isOn = { all: on[0] === '1', city: on[1] === '1', busy: on[2] === '1' };
   const seenAt = seen === undefined || seen === '' ? null : Number(seen);
   if (city === '') return { driverId, entry: null, seenAt, on: isOn };
-  const says = known.parse({ city, availability, version });
+  const says = known.parse({ city, availability, version, vehicle });
   const lastFix =
     lat === ''
       ? null
@@ -160,6 +164,7 @@ function viewOf(
       cityId: says.city,
       availability: says.availability,
       hasRoom: room === '1',
+      ...(says.vehicle === null ? {} : { vehicle: says.vehicle }),
       version: says.version,
       lastFix,
     },

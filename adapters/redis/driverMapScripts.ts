@@ -46,8 +46,8 @@ local function place(id, h, now, freshMs)
 end`;
 
 /**
- * ARGV: prefix, now, freshMs, id, city, availability, room, version, then '' or lat, lng, at, receivedAt of
- * the last position. Older versions are dropped.
+ * ARGV: prefix, now, freshMs, id, city, availability, room, version, vehicle or '', then '' or lat, lng, at,
+ * receivedAt of the last position. Older versions are dropped.
  */
 export const SYNC = `${PLACE}
 local now, freshMs, id, city = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
@@ -57,33 +57,50 @@ if h[1] and h[1] ~= city then
   redis.call('ZREM', P .. 'drivers:geo:' .. h[1], id)
   redis.call('ZREM', P .. 'drivers:geo:busy:' .. h[1], id)
 end
-keep(id, 'city', city, 'availability', ARGV[6], 'room', ARGV[7], 'version', ARGV[8])
-if ARGV[9] ~= '' then
-  if not h[7] or tonumber(ARGV[11]) > tonumber(h[7]) then
-    keep(id, 'lat', ARGV[9], 'lng', ARGV[10], 'at', ARGV[11])
+keep(id, 'city', city, 'availability', ARGV[6], 'room', ARGV[7], 'version', ARGV[8], 'vehicle', ARGV[9])
+if ARGV[10] ~= '' then
+  if not h[7] or tonumber(ARGV[12]) > tonumber(h[7]) then
+    keep(id, 'lat', ARGV[10], 'lng', ARGV[11], 'at', ARGV[12])
   end
-  if not h[6] or tonumber(ARGV[12]) > tonumber(h[6]) then keep(id, 'seen', ARGV[12]) end
+  if not h[6] or tonumber(ARGV[13]) > tonumber(h[6]) then keep(id, 'seen', ARGV[13]) end
 end
 return place(id, known(id), now, freshMs)`;
 
 /**
- * ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit. Reads twice the limit, so that stale
- * drivers do not displace fresh ones.
+ * ARGV: prefix, now, freshMs, city, lng, lat, radiusMeters, limit, then the kinds of vehicles, none for any.
+ * Looks farther and farther until the limit is reached, so that neither stale drivers nor other vehicles
+ * displace those that are wanted.
  */
 export const NEAR = `
 local P, now, freshMs, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[8])
-local around = redis.call('GEOSEARCH', P .. 'drivers:geo:' .. ARGV[4], 'FROMLONLAT', ARGV[5], ARGV[6],
-  'BYRADIUS', ARGV[7], 'm', 'ASC', 'COUNT', limit * 2, 'WITHDIST', 'WITHCOORD')
-if #around == 0 then return {} end
-local ids, near = {}, {}
-for i, found in ipairs(around) do ids[i] = found[1] end
-local seen = redis.call('ZMSCORE', P .. 'drivers:seen', unpack(ids))
-for i, found in ipairs(around) do
-  if seen[i] and now - tonumber(seen[i]) <= freshMs and #near < limit then
-    table.insert(near, { found[1], found[2], found[3][1], found[3][2], seen[i] })
-  end
+local MOST, CHUNK = 50000, 1000
+local wanted = {}
+for i = 9, #ARGV do wanted[ARGV[i]] = true end
+local function fits(id)
+  if #ARGV < 9 then return true end
+  local vehicle = redis.call('HGET', P .. 'driver:' .. id, 'vehicle')
+  return not vehicle or vehicle == '' or wanted[vehicle]
 end
-return near`;
+local near, looked, count = {}, 0, limit * 2
+while true do
+  local around = redis.call('GEOSEARCH', P .. 'drivers:geo:' .. ARGV[4], 'FROMLONLAT', ARGV[5], ARGV[6],
+    'BYRADIUS', ARGV[7], 'm', 'ASC', 'COUNT', count, 'WITHDIST', 'WITHCOORD')
+  while looked < #around do
+    local ids = {}
+    for i = looked + 1, math.min(looked + CHUNK, #around) do ids[#ids + 1] = around[i][1] end
+    local seen = redis.call('ZMSCORE', P .. 'drivers:seen', unpack(ids))
+    for i, id in ipairs(ids) do
+      local found = around[looked + i]
+      if seen[i] and now - tonumber(seen[i]) <= freshMs and fits(id) then
+        table.insert(near, { found[1], found[2], found[3][1], found[3][2], seen[i] })
+        if #near == limit then return near end
+      end
+    end
+    looked = looked + #ids
+  end
+  if #around < count or count >= MOST then return near end
+  count = math.min(MOST, count * 8)
+end`;
 
 /** ARGV: prefix, then ids. */
 export const READ_VIEWS = `
@@ -91,11 +108,11 @@ local P, views = ARGV[1], {}
 for i = 2, #ARGV do
   local id = ARGV[i]
   local h = redis.call('HMGET', P .. 'driver:' .. id,
-    'city', 'availability', 'room', 'version', 'lat', 'lng', 'at', 'seen')
+    'city', 'availability', 'room', 'version', 'lat', 'lng', 'at', 'seen', 'vehicle')
   local city = h[1] or ''
   local function on(part) return redis.call('ZSCORE', P .. 'drivers:geo' .. part, id) and '1' or '0' end
-  for f = 1, 8 do h[f] = h[f] or '' end
-  h[9], h[10], h[11] = on(''), on(':' .. city), on(':busy:' .. city)
+  for f = 1, 9 do h[f] = h[f] or '' end
+  h[10], h[11], h[12] = on(''), on(':' .. city), on(':busy:' .. city)
   table.insert(views, h)
 end
 return views`;

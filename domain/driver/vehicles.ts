@@ -22,3 +22,9 @@ export const CARRIES: Readonly<Record<VehicleKind, readonly ParcelSize[]>> = {
 export function carries(vehicle: VehicleKind, parcel: ParcelSize): boolean {
   return CARRIES[vehicle].includes(parcel);
 }
+
+/** The vehicles that carry parcels of this size; null: all do. */
+export function carriersOf(parcel: ParcelSize): readonly VehicleKind[] | null {
+  const kinds = VEHICLE_KINDS.filter((kind) => carries(kind, parcel));
+  return kinds.length === VEHICLE_KINDS.length ? null : kinds;
+}

@@ -8,6 +8,7 @@ import { nextExclusionEndsAt } from '../../domain/matching/exclusion';
 import { rankCandidates, type Ranking } from '../../domain/matching/ranking';
 import { searchKind, searchRadiusMeters } from '../../domain/matching/searchPlan';
 import { cappedBonus } from '../../domain/orders/orderRules';
+import { carriersOf } from '../../domain/driver/vehicles';
 import { ImpossibleEvent } from '../impossibleEvent';
 import { type DriverMap, type Features, type NearDriver } from '../ports';
 import { searchesWithoutMap } from './deliveryMetrics';
@@ -157,11 +158,11 @@ async function searchAmong(deps: DriverSearchDeps, plan: SearchPlan, run: Search
  */
 async function nearDrivers(
   { map }: DriverSearchDeps,
-  { facts: { cityId, pickup: point }, radiusMeters }: SearchPlan,
+  { facts: { cityId, pickup: point, parcelSize }, radiusMeters }: SearchPlan,
   { limit, now }: SearchRun,
 ): Promise<NearDriver[] | null> {
   try {
-    return await map.near({ cityId, point, radiusMeters, limit, now });
+    return await map.near({ cityId, point, radiusMeters, vehicles: carriersOf(parcelSize), limit, now });
   } catch {
     searchesWithoutMap.inc();
     return null;

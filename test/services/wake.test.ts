@@ -142,6 +142,12 @@ describe('a driver who came free', () => {
     expect(await free(await driverAt(0.5))).toBeNull();
   });
 
+  test('looks past any number of parcels that do not fit the vehicle', async () => {
+    for (let i = 0; i < 22; i++) await world.addDelivery({ parcelSize: 'XLARGE', level: 1 });
+    const small = await world.addDelivery({});
+    expect(await free(await driverAt(0.5, { vehicleKind: 'BICYCLE' }))).toBe(small);
+  });
+
   test('wakes none whose parcel does not fit the vehicle', async () => {
     await world.addDelivery({ parcelSize: 'LARGE' });
     expect(await free(await driverAt(0.5, { vehicleKind: 'BICYCLE' }))).toBeNull();

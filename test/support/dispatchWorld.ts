@@ -177,6 +177,7 @@ async function addDriver(
       cityId,
       availability,
       hasRoom: true,
+      vehicle: 'CAR',
       version: 0,
       lastFix: { point: at, at: now, receivedAt: now },
     },

@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
+import type { VehicleKind } from '../../domain/driver/vehicles';
 import type { DriverMap, Position, MapEntry, MapPart } from '../../services/ports';
 
 /** A map under test that forgets everything on `flush`. Fresh means: heard of within 60 s. */
@@ -159,6 +160,36 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       expect(first?.distanceMeters).toBeLessThan(700);
       expect(first?.fixAt).toBe(NOW);
       expect(first?.point.lng).toBeCloseTo(east(10).lng, 4);
+    });
+
+    test('looks at the vehicle before it cuts at the limit', async () => {
+      const riders = await Promise.all(
+        Array.from({ length: 40 }, (_, i) => onMap({ vehicle: i % 2 === 0 ? 'BICYCLE' : 'CAR' }, east(i))),
+      );
+      const [van, unknown] = [await onMap({ vehicle: 'VAN' }, east(50)), await onMap({}, east(55))];
+      const find = async (vehicles: readonly VehicleKind[] | null, limit: number) =>
+        (await map.near({ cityId: 'ams', point: CENTER, radiusMeters: 5_000, vehicles, limit, now: NOW })).map(
+          ({ driverId }) => driverId,
+        );
+      expect(await find(['VAN'], 2)).toEqual([van.driverId, unknown.driverId]);
+      expect(await find(['CAR', 'VAN'], 3)).toEqual([1, 3, 5].map((i) => riders[i]?.driverId));
+      expect(await find(['VAN'], 1)).toEqual([van.driverId]);
+      expect(await find(null, 2)).toEqual([riders[0]?.driverId, riders[1]?.driverId]);
+    });
+
+    test('knows the vehicle that PostgreSQL has last', async () => {
+      const entry = await onMap({ vehicle: 'BICYCLE' });
+      await map.sync({ ...entry, vehicle: 'VAN', version: 2 }, NOW);
+      expect((await map.readViews([entry.driverId]))[0]?.entry?.vehicle).toBe('VAN');
+    });
+
+    test('finds the fresh behind however many that are stale', async () => {
+      for (let i = 0; i < 10; i++) await onMap({}, east(i));
+      const fresh = await onMap({}, east(20));
+      await map.recordPositions(fresh.driverId, [fixAt(NOW + 50_000, east(20))], NOW + 50_000);
+      expect((await near(NOW + FRESH_MS + 1, 5_000, 1)).map(({ driverId }) => driverId)).toEqual([
+        fresh.driverId,
+      ]);
     });
 
     test('finds nobody of another city', async () => {

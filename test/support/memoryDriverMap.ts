@@ -62,10 +62,11 @@ export function createMemoryDriverMap({ freshPositionMs }: { freshPositionMs: nu
       parts.clear();
       ingest = { until: 0, since: 0 };
     },
-    near: async ({ cityId, point, radiusMeters, limit, now }) => {
+    near: async ({ cityId, point, radiusMeters, vehicles, limit, now }) => {
       const around = [...part({ kind: 'city', cityId })].flatMap((driverId): NearDriver[] => {
         const entry = known.get(driverId);
         if (!entry?.lastFix || !isFresh(entry, now)) return [];
+        if (vehicles && entry.vehicle && !vehicles.includes(entry.vehicle)) return [];
         return [
           {
             driverId,

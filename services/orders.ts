@@ -11,7 +11,6 @@ import {
   searchBeginsAt,
   wayTimes,
 } from '../domain/orders/orderTimes';
-import { type Zone, zoneOf } from '../domain/zones/zones';
 import { countryOf } from '../domain/orders/country';
 import { differingFields, type TakenOrder } from '../domain/orders/fingerprint';
 import { areaOfCity, type OrderRefusal, payRefusal, placesRefusal } from '../domain/orders/orderRules';
@@ -73,7 +72,8 @@ export type Taken =
 
 export type OrderCity = {
   currency: string;
-  zones: readonly Zone[];
+  /** The id of the zone at a place; null outside all zones. */
+  zoneAt: (point: Point) => string | null;
   center: Point;
   serviceRadiusMeters: number | null;
   country: string | null;
@@ -287,7 +287,7 @@ function newDelivery(
     correlationId,
     readyAt,
     deliveryId: newId(),
-    zoneId: zoneOf(pickup.point, city.zones)?.zoneId ?? null,
+    zoneId: city.zoneAt(pickup.point),
     searchAt: searchBeginsAt(pickupAt, now, searchLeadMs),
     currency: city.currency,
     payCents: order.payCents ?? tariffPayCents(meters, travel),

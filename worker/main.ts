@@ -21,6 +21,7 @@ import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChann
 import { FOLLOWING_PRIMARY } from '../adapters/redis/primary';
 import { dataConverterOf } from '../adapters/temporal/payloadCodec';
 import { PositionArchive } from '../adapters/redis/positionArchive';
+import { createAnnouncedIntervals } from '../adapters/redis/sweepIntervals';
 import { composeRelayedServices, startFeatures } from '../services/compose';
 import { createReadiness } from '../services/readiness';
 import type { NoticeChannels } from '../services/noticeChannels';
@@ -32,6 +33,7 @@ import { observeAudit } from './auditMetrics';
 import { BUNDLE_PATH, deploymentOf } from './deployment';
 import { startHealthServer } from './health';
 import { observeOutbox } from './metrics';
+import { keepSchedules } from './scheduleKeeper';
 import { ensureSchedules } from './schedules';
 import { createSweeps } from './sweeps';
 import { installTemporalLog } from './temporalLog';
@@ -216,7 +218,9 @@ async function main(): Promise<void> {
     lostDriversMs: Math.round(LOST_DRIVERS_MS / settings.timeScale),
     windowsMs: Math.round(WINDOWS_MS / settings.timeScale),
   };
-  await whenTemporalAnswers(() => ensureSchedules(client, sweepTimes), log);
+  const announced = createAnnouncedIntervals(redis);
+  await whenTemporalAnswers(() => ensureSchedules(client, sweepTimes, announced), log);
+  const schedules = keepSchedules(client, sweepTimes, announced, log);
   relay.start();
   archive.start();
 
@@ -225,6 +229,7 @@ async function main(): Promise<void> {
     log.warn({ err: error }, 'stopping: a task is still in progress; another worker will take it over');
   });
   log.info('stopping: no task is in progress');
+  schedules.stop();
   await Promise.all([archive.stop(), relay.stop(), features.stop(), health.close()]);
   await Promise.allSettled([db.$disconnect(), redis.quit(), connection.close()]);
   log.info('stopped');

@@ -3,7 +3,9 @@ import {
   ScheduleAlreadyRunning,
   type ScheduleOptions,
   ScheduleOverlapPolicy,
+  type ScheduleSpec,
 } from '@temporalio/client';
+import type { AnnouncedIntervals, SweepIntervals } from '../adapters/redis/sweepIntervals';
 import { TASK_QUEUE, WORKFLOWS } from '../workflows/contract';
 
 const SECOND_MS = 1_000;
@@ -90,9 +92,46 @@ const sweepsOf = ({ escalationCheckMs, lostDriversMs, windowsMs }: SweepTimes): 
   },
 ];
 
-/** Creates the Schedules, or updates those of an older version. Any worker may call it at any time. */
-export async function ensureSchedules(client: Client, times: SweepTimes): Promise<void> {
-  for (const sweep of sweepsOf(times)) await ensure(client, optionsOf(sweep));
+/**
+ * Creates the Schedules, or updates those of an older version. Any worker may call it at any time. Workers
+ * whose intervals differ agree on the shortest: during a rolling deploy no restart changes it back.
+ * @param announced without it this worker's own intervals hold
+ */
+export async function ensureSchedules(
+  client: Client,
+  times: SweepTimes,
+  announced?: AnnouncedIntervals,
+): Promise<void> {
+  const sweeps = sweepsOf(times);
+  const agreed = await agree(sweeps, announced);
+  for (const sweep of sweeps) await ensure(client, optionsOf(sweep), agreed);
+}
+
+/** Repeats what this worker wants, and follows where what the workers agree on has changed. */
+export async function followIntervals(
+  client: Client,
+  times: SweepTimes,
+  announced: AnnouncedIntervals,
+): Promise<void> {
+  const sweeps = sweepsOf(times);
+  const agreed = await announced.announce(wantedBy(sweeps));
+  for (const { scheduleId } of sweeps) {
+    const every = agreed[scheduleId];
+    if (every !== undefined) await follow(client, scheduleId, every);
+  }
+}
+
+/** Null while Redis is away: the intervals that the Schedules have stay. */
+async function agree(
+  sweeps: readonly Sweep[],
+  announced: AnnouncedIntervals | undefined,
+): Promise<SweepIntervals | null> {
+  const own = wantedBy(sweeps);
+  return announced === undefined ? own : announced.announce(own).catch(() => null);
+}
+
+function wantedBy(sweeps: readonly Sweep[]): SweepIntervals {
+  return Object.fromEntries(sweeps.map(({ scheduleId, everyMs }) => [scheduleId, everyMs]));
 }
 
 function optionsOf({
@@ -120,11 +159,30 @@ function optionsOf({
   };
 }
 
-async function ensure(client: Client, options: ScheduleOptions): Promise<void> {
+async function ensure(
+  client: Client,
+  options: ScheduleOptions,
+  agreed: SweepIntervals | null,
+): Promise<void> {
+  const every = agreed?.[options.scheduleId];
+  const spec = every === undefined ? options.spec : at(options.spec, every);
   try {
-    await client.schedule.create(options);
+    await client.schedule.create({ ...options, spec });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    await client.schedule.getHandle(options.scheduleId).update(({ state }) => ({ ...options, state }));
+    await client.schedule
+      .getHandle(options.scheduleId)
+      .update((before) => ({ ...options, spec: agreed === null ? before.spec : spec, state: before.state }));
   }
+}
+
+async function follow(client: Client, scheduleId: string, every: number): Promise<void> {
+  const schedule = client.schedule.getHandle(scheduleId);
+  const { spec } = await schedule.describe();
+  if (spec.intervals?.[0]?.every === every) return;
+  await schedule.update((before) => ({ ...before, spec: at(before.spec, every) }));
+}
+
+function at(spec: ScheduleSpec, every: number): ScheduleSpec {
+  return { ...spec, intervals: (spec.intervals ?? []).map((interval) => ({ ...interval, every })) };
 }

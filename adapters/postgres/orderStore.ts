@@ -1,7 +1,5 @@
-import { z } from 'zod';
 import { v7 as newId } from 'uuid';
 import { type Prisma } from '../../prisma/client/client';
-import { type ZoneArea } from '../../domain/zones/zones';
 import {
   type Inserted,
   type NewDelivery,
@@ -15,16 +13,18 @@ import { chainEntries, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
 import { type Database, readerOf, sql } from './database';
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
 import { readTakenOrder } from './takenOrderRow';
+import { createZoneCache, type ZoneAt, zonesVersion } from './zoneCache';
 
-type CityRow = Omit<OrderCity, 'zones' | 'center'> & { lat: number; lng: number };
+type CityRow = Omit<OrderCity, 'zoneAt' | 'center'> & { lat: number; lng: number };
 type ContextRow = Omit<OrderContext, 'city'> & {
   city: CityRow | null;
-  zones: { id: string; polygon: unknown; priority: number }[] | null;
+  zonesVersion: string | null;
 };
 
 /** Stores orders in PostgreSQL. */
 export function createOrderStore(db: Database): OrderStore {
   const read = readerOf(db);
+  const zonesOf = createZoneCache(read);
   return {
     context: async ({ merchantId, sellerOrderId, cityId }, countedTo) => {
       const [row] = await read<ContextRow>(sql`
@@ -36,11 +36,11 @@ export function createOrderStore(db: Database): OrderStore {
             FROM cities WHERE id = ${cityId}) AS city,
             EXISTS (SELECT FROM merchants WHERE id = ${merchantId}) AS "merchantExists",
           (${openDeliveriesOf(merchantId, countedTo)}) AS "openDeliveries",
-          (SELECT jsonb_agg(jsonb_build_object('id', id, 'polygon', polygon, 'priority', priority))
-            FROM zones WHERE city_id = ${cityId}) AS zones`);
+          (${zonesVersion(cityId)}) AS "zonesVersion"`);
       if (!row) throw new Error('a SELECT without FROM returned no row');
-      const { known, city, merchantExists, openDeliveries, zones } = row;
-      return { known, merchantExists, openDeliveries, city: city && cityOf(city, zones ?? []) };
+      const { known, city, merchantExists, openDeliveries, zonesVersion: version } = row;
+      const zoneAt = version === null || known ? () => null : await zonesOf(cityId, version);
+      return { known, merchantExists, openDeliveries, city: city && cityOf(city, zoneAt) };
     },
     taken: (deliveryId) => readTakenOrder(read, deliveryId),
     insert: async (delivery, entry, messages, quota) => {
@@ -86,12 +86,8 @@ function withinQuota(
   });
 }
 
-function cityOf({ lat, lng, ...city }: CityRow, zones: NonNullable<ContextRow['zones']>): OrderCity {
-  return {
-    ...city,
-    center: { lat, lng },
-    zones: zones.map(({ id, polygon, priority }) => ({ zoneId: id, area: areaOf(polygon), priority })),
-  };
+function cityOf({ lat, lng, ...city }: CityRow, zoneAt: ZoneAt): OrderCity {
+  return { ...city, center: { lat, lng }, zoneAt };
 }
 
 // One statement: one transaction and one round trip. The rows that belong to a delivery are written only
@@ -171,15 +167,4 @@ function stopRow(
 
 function iso(at: number | null): string | null {
   return at === null ? null : new Date(at).toISOString();
-}
-
-const position = z.array(z.number());
-const AREA: z.ZodType<ZoneArea> = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('Polygon'), coordinates: z.array(z.array(position)) }),
-  z.object({ type: z.literal('MultiPolygon'), coordinates: z.array(z.array(z.array(position))) }),
-]);
-
-/** The API validates polygons. The stored ones are parsed again nevertheless. */
-export function areaOf(polygon: unknown): ZoneArea {
-  return AREA.parse(polygon);
 }

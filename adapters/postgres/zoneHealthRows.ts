@@ -9,7 +9,7 @@ import {
 } from '../../domain/zones/zoneHealth';
 import { type Zone } from '../../domain/zones/zones';
 import { type Database, empty, msOf, sql, type Tx } from './database';
-import { areaOf } from './orderStore';
+import { areaOf } from './zoneArea';
 import { enqueue } from './outbox';
 
 export type CityZones = { cityId: string; escalationMinutes: number[]; zones: Zone[] };

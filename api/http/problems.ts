@@ -197,7 +197,7 @@ export const PROBLEMS = {
   INVALID_AREA: {
     status: 422,
     title: 'The area is not valid',
-    when: 'The GeoJSON area has open rings, points out of range, too many points, or no extent.',
+    when: 'The area has open rings, points out of range, too many points, or no extent, or its city too many.',
   },
   STOP_OUT_OF_AREA: {
     status: 422,

@@ -3,6 +3,7 @@ import { centerProblem, zoneOutside } from '../../domain/orders/cityPlaces';
 import { areaOfCity } from '../../domain/orders/orderRules';
 import { isCountry } from '../../domain/orders/phone';
 import type { ServiceArea } from '../../domain/orders/serviceArea';
+import { cityZonesProblem, pointsOf } from '../../domain/zones/cityZones';
 import { type ZoneArea, zoneProblem } from '../../domain/zones/zones';
 import type { Prisma, PrismaClient } from '../../prisma/client/client';
 import { actorOf, type Caller, coversCity } from '../auth/caller';
@@ -296,6 +297,15 @@ async function putZone(
       if (!found)
         await tx.zone.createMany({ data: [{ id: zoneId, cityId, ...fields }], skipDuplicates: true });
       else await tx.zone.update({ where: { id: zoneId }, data: fields });
+      const others = await tx.zone.findMany({
+        where: { cityId, id: { not: zoneId } },
+        select: { polygon: true },
+      });
+      const tooMuch = cityZonesProblem(pointsOf(flat), {
+        others: others.map(({ polygon }) => storedPoints(polygon)),
+        before: found && storedPoints(found.polygon),
+      });
+      if (tooMuch !== null) throw new Problem('INVALID_AREA', tooMuch);
       const row = await tx.zone.findFirst({ where: { id: zoneId, cityId } });
       if (!row) throw new Problem('ALREADY_EXISTS', 'another city has a zone with this id');
       return {
@@ -306,6 +316,12 @@ async function putZone(
     },
   );
   return { status, body: { zoneId, cityId, ...rest, area: flat } };
+}
+
+/** None where the stored area cannot be read. */
+function storedPoints(polygon: unknown): number {
+  const { data } = storedArea.safeParse(polygon);
+  return data ? pointsOf(data) : 0;
 }
 
 function configuredZone({ createdAt: _, ...fields }: Prisma.ZoneGetPayload<object>): Record<string, unknown> {

@@ -40,7 +40,7 @@ export type LossLimits = {
   maxSilentShare: number;
 };
 
-/** 180 s and 10 minutes, 5 and 15 minutes, 30 %; 100 m and 150 m are what positions in a city can tell apart. */
+/** 180 s, 10, 5 and 15 minutes, 30 %; 100 m and 150 m are what positions in a city can tell apart. */
 export const LOSS_LIMITS: LossLimits = {
   silentMs: 180_000,
   silentAtStopMs: 600_000,
@@ -52,9 +52,9 @@ export const LOSS_LIMITS: LossLimits = {
 };
 
 /**
- * Progress towards the pickup. `fromMeters`: the largest distance since the last progress, from which the next
- * one counts; `progressAt`: when they last came nearer. `place`: where they last were after a way that counts, and
- * `movedAt`: since when.
+ * Progress towards the pickup. `fromMeters`: the largest distance since the last progress, from which the
+ * next one counts; `progressAt`: when they last came nearer. `place`: where they last were after a way that
+ * counts, and `movedAt`: since when.
  */
 export type Progress = {
   fromMeters: number | null;

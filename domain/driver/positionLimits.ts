@@ -29,7 +29,7 @@ export type ClockLimits = {
   rightMs: number;
   /** A clock that seems to lag more than before: it was set back, or these are late positions. */
   steadyMs: number;
-  /** The lag of late positions changes as they arrive; one that stays within `steadyMs` so long is the clock's. */
+  /** The lag of late positions changes as they arrive; one that stays for so long is the clock's. */
   believedMs: number;
 };
 

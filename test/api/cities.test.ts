@@ -252,6 +252,23 @@ describe('a zone', () => {
       .expect(status);
     expect(body.code).toBe(status === 422 ? 'INVALID_AREA' : 'INVALID_REQUEST');
   });
+
+  it('is refused where its city has as many as there may be, and may still change', async () => {
+    await world.as(ops()).put('/v2/cities/milan', { ...BERLIN, name: 'Milan' });
+    await world.db.zone.createMany({
+      data: Array.from({ length: 500 }, (_, i) => ({
+        id: `milan-${i}`,
+        cityId: 'milan',
+        name: `${i}`,
+        polygon: { type: 'Polygon', coordinates: [ring] },
+      })),
+    });
+    const put = (id: string) => world.as(ops()).put(`/v2/cities/milan/zones/${id}`, zone([ring]));
+    const { body } = await put('milan-more').expect(422);
+    expect(body).toMatchObject({ code: 'INVALID_AREA', detail: 'a city may have at most 500 zones' });
+    await put('milan-7').expect(200);
+    expect(await world.db.zone.count({ where: { cityId: 'milan' } })).toBe(500);
+  });
 });
 
 describe('a merchant', () => {

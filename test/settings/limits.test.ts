@@ -69,7 +69,8 @@ describe('settings that contradict each other', () => {
     ],
     [
       { POSITION_FASTEST_METERS_PER_MINUTE: '400' },
-      'POSITION_FASTEST_METERS_PER_MINUTE is 400; allowed: more than DRIVER_SPEED_MOPED_METERS_PER_MINUTE, which is 400',
+      'POSITION_FASTEST_METERS_PER_MINUTE is 400; ' +
+        'allowed: more than DRIVER_SPEED_MOPED_METERS_PER_MINUTE, which is 400',
     ],
     [
       { WORKER_WORKFLOW_TASK_POLLERS: '41' },

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
-import { ensureSchedules } from '../../worker/schedules';
+import type { AnnouncedIntervals, SweepIntervals } from '../../adapters/redis/sweepIntervals';
+import { ensureSchedules, followIntervals } from '../../worker/schedules';
 import { WORKFLOWS } from '../../workflows/contract';
 import { startDevServer } from '../support/devServer';
 import { eventually } from '../support/eventually';
@@ -53,6 +54,47 @@ describe('the schedules', () => {
     expect(nextActionTimes.length).toBeGreaterThan(1);
     for (const at of nextActionTimes) expect(at.toISOString()).toMatch(/T03:17:00\.000Z$/);
     expect(policies.catchupWindow).toBe(12 * 3_600_000);
+  });
+
+  test('keep their interval while workers of two settings start in turn, and end at the last ones', async () => {
+    const wants = new Map<string, SweepIntervals>();
+    const worker = (name: string, escalationCheckMs: number) => {
+      const times = { ...TIMES, escalationCheckMs };
+      const announced: AnnouncedIntervals = {
+        announce: async (own) => {
+          wants.set(name, own);
+          return Object.fromEntries(
+            Object.keys(own).map((id) => [
+              id,
+              Math.min(...[...wants.values()].map((each) => each[id] ?? Infinity)),
+            ]),
+          );
+        },
+      };
+      return {
+        start: () => ensureSchedules(env.client, times, announced),
+        goesOn: () => followIntervals(env.client, times, announced),
+        startWithoutRedis: () =>
+          ensureSchedules(env.client, times, { announce: () => Promise.reject(new Error('Redis is away')) }),
+      };
+    };
+    const every = async () =>
+      (await env.client.schedule.getHandle('escalation-sweep').describe()).spec.intervals?.[0]?.every;
+    const [before, after] = [worker('before', 60_000), worker('after', 300_000)];
+    await before.start();
+    expect(await every()).toBe(60_000);
+    for (const each of [after.start, before.start, after.start, after.goesOn, before.goesOn]) {
+      await each();
+      expect(await every()).toBe(60_000);
+    }
+    wants.delete('before');
+    await after.goesOn();
+    expect(await every()).toBe(300_000);
+    await before.startWithoutRedis();
+    expect(await every()).toBe(300_000);
+    await before.start(); // rolled back
+    expect(await every()).toBe(60_000);
+    await ensureSchedules(env.client, TIMES);
   });
 
   test('give each pass of the open-rows sweep the progress of the previous pass', async () => {

@@ -1,3 +1,4 @@
+import { VEHICLE_KINDS } from '../../domain/driver/vehicles';
 import type { World } from './world';
 
 /** A driver counts as silent only for time in which ingest was up; here it has been up for this long. */
@@ -32,6 +33,7 @@ export async function syncDrivers(
       cityId: true,
       availability: true,
       availabilityVersion: true,
+      vehicleKind: true,
       lastLat: true,
       lastLng: true,
     },
@@ -40,23 +42,26 @@ export async function syncDrivers(
     await Promise.all(
       rows
         .slice(from, from + AT_ONCE)
-        .map(async ({ id, cityId, availability, availabilityVersion, lastLat, lastLng }, index) => {
-          const at =
-            heard === 'all' || (heard === 'but for a few' && index % 100 !== 0) ? now : now - SILENT_FOR_MS;
-          const lastFix = { point: { lat: lastLat ?? 0, lng: lastLng ?? 0 }, at, receivedAt: at };
-          if (availability !== 'AVAILABLE' && availability !== 'BUSY') return;
-          await map.sync(
-            {
-              driverId: id,
-              cityId,
-              availability,
-              hasRoom: availability === 'AVAILABLE',
-              version: Number(availabilityVersion),
-              lastFix,
-            },
-            now,
-          );
-        }),
+        .map(
+          async ({ id, cityId, availability, availabilityVersion, vehicleKind, lastLat, lastLng }, index) => {
+            const at =
+              heard === 'all' || (heard === 'but for a few' && index % 100 !== 0) ? now : now - SILENT_FOR_MS;
+            const lastFix = { point: { lat: lastLat ?? 0, lng: lastLng ?? 0 }, at, receivedAt: at };
+            if (availability !== 'AVAILABLE' && availability !== 'BUSY') return;
+            await map.sync(
+              {
+                driverId: id,
+                cityId,
+                availability,
+                hasRoom: availability === 'AVAILABLE',
+                vehicle: VEHICLE_KINDS.find((kind) => kind === vehicleKind) ?? null,
+                version: Number(availabilityVersion),
+                lastFix,
+              },
+              now,
+            );
+          },
+        ),
     );
   }
 }

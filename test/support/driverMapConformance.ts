@@ -168,9 +168,9 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       );
       const [van, unknown] = [await onMap({ vehicle: 'VAN' }, east(50)), await onMap({}, east(55))];
       const find = async (vehicles: readonly VehicleKind[] | null, limit: number) =>
-        (await map.near({ cityId: 'ams', point: CENTER, radiusMeters: 5_000, vehicles, limit, now: NOW })).map(
-          ({ driverId }) => driverId,
-        );
+        (
+          await map.near({ cityId: 'ams', point: CENTER, radiusMeters: 5_000, vehicles, limit, now: NOW })
+        ).map(({ driverId }) => driverId);
       expect(await find(['VAN'], 2)).toEqual([van.driverId, unknown.driverId]);
       expect(await find(['CAR', 'VAN'], 3)).toEqual([1, 3, 5].map((i) => riders[i]?.driverId));
       expect(await find(['VAN'], 1)).toEqual([van.driverId]);

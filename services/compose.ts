@@ -3,12 +3,13 @@
  * opens a connection or reads the environment: the ports come in, the services come out.
  */
 import { createAuditChains } from '../adapters/postgres/auditChains';
-import { type Database, poolReader, type Postgres } from '../adapters/postgres/database';
+import { type Database, poolReader, type Postgres, readerOf } from '../adapters/postgres/database';
 import { createDeliveryStore } from '../adapters/postgres/deliveryStore';
 import { createDriverRegistry } from '../adapters/postgres/driverRegistry';
 import { readFeatureRows } from '../adapters/postgres/featureRows';
 import { createOrderChangeStore } from '../adapters/postgres/orderChangeStore';
 import { createOrderStore } from '../adapters/postgres/orderStore';
+import { createZoneCache } from '../adapters/postgres/zoneCache';
 import { createRelay, type Relay } from '../adapters/postgres/relay';
 import { type FeatureSetting } from '../domain/features/rollout';
 import { type AuditService, createAuditService } from './auditChains';
@@ -108,10 +109,11 @@ export function composeServices(deps: ServiceDeps): Services {
   const { search, ranking, travel, timeScale, searchLeadMs, availability: limits, escalation } = settings;
   const { db } = postgres;
   const store = createDeliveryStore(postgres);
+  const zonesOf = createZoneCache(readerOf(db));
   return {
     store,
     orders: createOrders({
-      store: createOrderStore(db),
+      store: createOrderStore(db, zonesOf),
       newId,
       searchLeadMs,
       limits: settings.orders,
@@ -119,7 +121,11 @@ export function composeServices(deps: ServiceDeps): Services {
       timeScale,
       notifyRelay,
     }),
-    orderChanges: createOrderChanges({ store: createOrderChangeStore(db), limits: settings.orders, newId }),
+    orderChanges: createOrderChanges({
+      store: createOrderChangeStore(db, zonesOf),
+      limits: settings.orders,
+      newId,
+    }),
     availability: createAvailability({ db, map, features, clock, limits, notifyRelay }),
     positions: createPositions({ db, map, clock, notifyRelay }),
     registration: createRegistration(createDriverRegistry(db)),

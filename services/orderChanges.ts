@@ -4,7 +4,6 @@ import { type OrderChange, type StopState } from '../domain/orders/orderChange';
 import { areaOfCity, type OrderRefusal, placesRefusal } from '../domain/orders/orderRules';
 import { type ImpossibleTime, impossibleTimes } from '../domain/orders/orderTimes';
 import { e164Of } from '../domain/orders/phone';
-import { zoneOf } from '../domain/zones/zones';
 import { type OrderCity } from './orders';
 import { type NewId } from './ports';
 
@@ -116,6 +115,6 @@ function contentOf(
     dropoff: withE164(dropoff),
     ...(readyAt === undefined ? {} : { readyAt: readyAt ?? now }),
     ...(feeCents === undefined ? {} : { feeCents }),
-    ...(pickup?.point === undefined ? {} : { zoneId: zoneOf(pickup.point, city.zones)?.zoneId ?? null }),
+    ...(pickup?.point === undefined ? {} : { zoneId: city.zoneAt(pickup.point) }),
   };
 }

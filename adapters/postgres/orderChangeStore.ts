@@ -1,31 +1,34 @@
 import { type ChangeContext, type OrderChangeStore } from '../../services/orderChanges';
 import { type OrderCity } from '../../services/orders';
 import { type Database, msOf, readerOf, sql } from './database';
-import { areaOf } from './orderStore';
+import { createZoneCache, type ZoneAt, type ZonesOf, zonesVersion } from './zoneCache';
 
-type Row = Omit<OrderCity, 'zones' | 'center'> & {
+type Row = Omit<OrderCity, 'zoneAt' | 'center'> & {
+  cityId: string;
   lat: number;
   lng: number;
-  zones: { id: string; polygon: unknown; priority: number }[] | null;
+  zonesVersion: string | null;
   windowFrom: Date | null;
   windowTo: Date | null;
   keptId: string | null;
 };
 
 /** Stores changes of orders in PostgreSQL. */
-export function createOrderChangeStore(db: Database): OrderChangeStore {
+export function createOrderChangeStore(
+  db: Database,
+  zonesOf: ZonesOf = createZoneCache(readerOf(db)),
+): OrderChangeStore {
   const read = readerOf(db);
   return {
     context: async (deliveryId, requestKey) => {
       const [row] = await read<Row>(sql`
-        SELECT c.currency, c.center_lat AS lat, c.center_lng AS lng, c.country, c.timezone,
+        SELECT c.id AS "cityId", c.currency, c.center_lat AS lat, c.center_lng AS lng, c.country, c.timezone,
           c.service_radius_meters AS "serviceRadiusMeters", d.window_from AS "windowFrom",
           d.window_to AS "windowTo",
           (SELECT id FROM order_changes WHERE delivery_id = d.id AND request_key = ${requestKey}) AS "keptId",
-          (SELECT jsonb_agg(jsonb_build_object('id', id, 'polygon', polygon, 'priority', priority))
-            FROM zones WHERE zones.city_id = c.id) AS zones
+          (${zonesVersion(sql`c.id`)}) AS "zonesVersion"
         FROM deliveries d JOIN cities c ON c.id = d.city_id WHERE d.id = ${deliveryId}::uuid`);
-      return row ? contextOf(row) : null;
+      return row ? contextOf(row, await zonesOf(row.cityId, row.zonesVersion)) : null;
     },
     // The row that is there already is written as it is, so that it comes back too.
     keep: async ({ changeId, deliveryId, requestKey, content }, at) => {
@@ -53,19 +56,14 @@ export async function blankChanges(db: Database, olderThanMs: number): Promise<n
       AND created_at < now() - ${olderThanMs} * interval '1 millisecond' ORDER BY created_at LIMIT 1000)`;
 }
 
-function contextOf({ keptId, windowFrom, windowTo, zones, lat, lng, ...city }: Row): ChangeContext {
+function contextOf(
+  { keptId, windowFrom, windowTo, lat, lng, currency, country, timezone, serviceRadiusMeters }: Row,
+  zoneAt: ZoneAt,
+): ChangeContext {
   return {
     keptId,
     windowFrom: msOf(windowFrom),
     windowTo: msOf(windowTo),
-    city: {
-      ...city,
-      center: { lat, lng },
-      zones: (zones ?? []).map(({ id, polygon, priority }) => ({
-        zoneId: id,
-        area: areaOf(polygon),
-        priority,
-      })),
-    },
+    city: { currency, country, timezone, serviceRadiusMeters, center: { lat, lng }, zoneAt },
   };
 }

@@ -13,7 +13,7 @@ import { chainEntries, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
 import { type Database, readerOf, sql } from './database';
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
 import { readTakenOrder } from './takenOrderRow';
-import { createZoneCache, type ZoneAt, zonesVersion } from './zoneCache';
+import { createZoneCache, type ZoneAt, type ZonesOf, zonesVersion } from './zoneCache';
 
 type CityRow = Omit<OrderCity, 'zoneAt' | 'center'> & { lat: number; lng: number };
 type ContextRow = Omit<OrderContext, 'city'> & {
@@ -22,9 +22,8 @@ type ContextRow = Omit<OrderContext, 'city'> & {
 };
 
 /** Stores orders in PostgreSQL. */
-export function createOrderStore(db: Database): OrderStore {
+export function createOrderStore(db: Database, zonesOf: ZonesOf = createZoneCache(readerOf(db))): OrderStore {
   const read = readerOf(db);
-  const zonesOf = createZoneCache(read);
   return {
     context: async ({ merchantId, sellerOrderId, cityId }, countedTo) => {
       const [row] = await read<ContextRow>(sql`
@@ -39,7 +38,8 @@ export function createOrderStore(db: Database): OrderStore {
           (${zonesVersion(cityId)}) AS "zonesVersion"`);
       if (!row) throw new Error('a SELECT without FROM returned no row');
       const { known, city, merchantExists, openDeliveries, zonesVersion: version } = row;
-      const zoneAt = version === null || known ? () => null : await zonesOf(cityId, version);
+      // A repeat needs no zone.
+      const zoneAt = await zonesOf(cityId, known ? null : version);
       return { known, merchantExists, openDeliveries, city: city && cityOf(city, zoneAt) };
     },
     taken: (deliveryId) => readTakenOrder(read, deliveryId),

@@ -7,6 +7,8 @@ import { areaOf } from './zoneArea';
 
 /** The id of the zone at a place; null outside all zones. */
 export type ZoneAt = (point: Point) => string | null;
+/** The zones of a city at this version or a later one; null = it has none. */
+export type ZonesOf = (cityId: string, version: string | null) => Promise<ZoneAt>;
 type CachedZones = { version: string; zoneAt: ZoneAt };
 type Row = { version: string | null; zones: { id: string; polygon: unknown; priority: number }[] | null };
 
@@ -17,16 +19,15 @@ const MAX_CITIES = 100;
  * What changes whenever a zone of the city does, whoever changed it: the versions of the rows. Null without
  * zones. It reads no polygon.
  */
-export function zonesVersion(cityId: string): Prisma.Sql {
+export function zonesVersion(cityId: string | Prisma.Sql): Prisma.Sql {
   return sql`SELECT md5(string_agg(concat_ws(' ', id, xmin, ctid), ',' ORDER BY id)) FROM zones
     WHERE city_id = ${cityId}`;
 }
 
 /**
  * The zones of cities, parsed once for each change: most orders read only the version of their city's zones.
- * @returns the zones of a city that has some, at this version or a later one
  */
-export function createZoneCache(read: Read): (cityId: string, version: string) => Promise<ZoneAt> {
+export function createZoneCache(read: Read): ZonesOf {
   const known = new Map<string, CachedZones>();
   const reading = new Map<string, Promise<CachedZones>>();
   const remember = (cityId: string, zones: CachedZones): ZoneAt => {
@@ -37,6 +38,7 @@ export function createZoneCache(read: Read): (cityId: string, version: string) =
     return zones.zoneAt;
   };
   return async (cityId, version) => {
+    if (version === null) return () => null;
     const before = known.get(cityId);
     if (before?.version === version) return remember(cityId, before);
     // By version: a read that began before may be of an older one.

@@ -50,7 +50,7 @@ test.each<[ParcelSize, VehicleKind]>([
   };
   for (let step = 0; step < 520; step++) await add('BICYCLE', step);
   const carrier = await add(kind, 600);
-  const { deliveryId } = await world.addDelivery({});
+  const { deliveryId } = await world.addDelivery({ searchAt: new Date(NOW) });
   await world.db.delivery.update({ where: { id: deliveryId }, data: { parcelSize } });
   const result = await searchDrivers(
     {

@@ -102,7 +102,7 @@ describe('a rescue whose caller is gone', () => {
 describe('the lost-driver sweep', () => {
   test('restarts the search of a delivery without the silent driver', async () => {
     const { delivery, other } = await accepted();
-    world.sweepClock.aheadMs = 2 * LOSS_LIMITS.silentMs;
+    world.sweepClock.aheadMs = 2 * LOSS_LIMITS.silentAtStopMs; // the driver stands at the shop
     await world.map.recordPositions(
       other,
       [{ point: PICKUP, at: Date.now(), accuracyMeters: 8, speedMps: null, headingDegrees: null }],

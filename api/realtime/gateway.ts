@@ -202,7 +202,7 @@ async function moveTo(socket: GatewaySocket, admitted: Admitted, deps: GatewayDe
   if (isDisconnected(socket)) return;
   socket.data.admitted = admitted;
   const left = [...socket.rooms].filter((room) => room !== socket.id && !rooms.includes(room));
-  await Promise.all(left.map((room) => socket.leave(room)));
+  await Promise.all(left.map(async (room) => socket.leave(room)));
   await socket.join(rooms);
 }
 

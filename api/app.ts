@@ -19,6 +19,7 @@ import { deliveryEndpoints } from './routes/deliveries';
 import { deliveryActEndpoints } from './routes/deliveryActs';
 import { driverProfileEndpoints } from './routes/driverProfiles';
 import { driverEndpoints } from './routes/drivers';
+import { erasureEndpoints } from './routes/erasures';
 import { escalationEndpoints } from './routes/escalations';
 import { featureEndpoints } from './routes/features';
 import { merchantEndpoints } from './routes/merchants';
@@ -55,6 +56,7 @@ export function apiEndpoints(deps: ApiDeps): Endpoint[] {
     ...featureEndpoints(deps),
     ...rescueEndpoints(deps),
     ...temporalCodecEndpoints(deps),
+    ...erasureEndpoints(deps),
     ...trackingEndpoints(deps),
     ...suspensionEndpoints(deps),
   ];

@@ -25,6 +25,7 @@ type CalledServices = Pick<
   | 'driverProfiles'
   | 'configuration'
   | 'pushSubscriptions'
+  | 'erasures'
   | 'zoneHealth'
   | 'supportCases'
   | 'strandedGoods'

@@ -24,6 +24,7 @@ import {
   type FeatureRegistry,
   logFeatures,
 } from './features/featureRegistry';
+import { createErasures, type Erasures } from './erasures';
 import { createLiveMap, type LiveMap } from './liveMap';
 import { createNoticeChannels, type NoticeChannels } from './noticeChannels';
 import { createNotices, type NoticeDeps } from './notices';
@@ -90,6 +91,7 @@ export type Services = {
   driverProfiles: DriverProfiles;
   configuration: Configuration;
   pushSubscriptions: PushSubscriptions;
+  erasures: Erasures;
   driverStates: DriverStates;
   roomStates: RoomStates;
   supportCases: SupportCases;
@@ -132,6 +134,7 @@ export function composeServices(deps: ServiceDeps): Services {
     driverProfiles: createDriverProfiles({ db, clock, notifyRelay }),
     configuration: createConfiguration({ db, clock }),
     pushSubscriptions: createPushSubscriptions({ db, clock, newId }),
+    erasures: createErasures({ db, map, clock, newId }),
     driverStates: createDriverStates({ db, clock }),
     roomStates: createRoomStates({ read: poolReader(postgres), clock }),
     strandedGoods: createStrandedGoods({ db, clock, notifyRelay }),

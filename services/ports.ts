@@ -131,6 +131,8 @@ export interface DriverMap {
    * @returns next `null` at the end
    */
   members(part: MapPart, cursor: string): Promise<{ driverIds: string[]; next: string | null }>;
+  /** Removes what the map knows of a driver who is off duty. Their next position is `unknown`. */
+  forget(driverId: string): Promise<void>;
   /** Removes drivers from one part. */
   drop(part: MapPart, driverIds: readonly string[]): Promise<void>;
   /**

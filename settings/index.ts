@@ -46,6 +46,8 @@ export type Settings = {
   lapsePause: { afterLapses: number; pauseMs: number };
   /** How long position history is kept, in real ms whatever the time scale. */
   positionsKeptMs: number;
+  /** How long personal data is kept after a delivery ended, in real ms; null = for ever. */
+  personalDataKeptMs: number | null;
   /** The encryption of personal content in Temporal. */
   payloads: PayloadKeys;
   features: readonly FeatureSetting[];
@@ -296,6 +298,7 @@ function servicePart(read: Read): Settings {
       pauseMs: minutes(read(SERVICE.lapsePauseMinutes)),
     },
     positionsKeptMs: read(SERVICE.positionHistoryDays) * DAY_MS,
+    personalDataKeptMs: read(SERVICE.personalDataDays) * DAY_MS || null,
     payloads: { keys: read(SERVICE.payloadKeys), encryptWith: read(SERVICE.payloadKeyId) },
     features: featuresPart(read),
     notices,

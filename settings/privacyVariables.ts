@@ -1,7 +1,14 @@
-import { optionalBareOrigin, optionalPayloadKeys, optionalText } from './variable';
+import { optionalBareOrigin, optionalPayloadKeys, optionalText, whole } from './variable';
 
 /** Personal data: what Temporal may read of it, and how long it is kept. For worker and API. */
 export const PRIVACY_VARIABLES = {
+  personalDataDays: whole(
+    'PERSONAL_DATA_DAYS',
+    180,
+    { min: 0, max: 3_650 },
+    'how long a delivery keeps contacts, addresses, notes and places after its end, and the audit trail what ' +
+      'people typed; 0 = for ever',
+  ),
   payloadKeys: optionalPayloadKeys(
     'TEMPORAL_PAYLOAD_KEYS',
     'every key that personal content in Temporal was encrypted with, and the next one; unset: none was',

@@ -75,6 +75,12 @@ const sweepsOf = ({ escalationCheckMs, lostDriversMs, windowsMs }: SweepTimes): 
     says: 'partitions ahead; outbox, places and zone health pruned',
   },
   {
+    scheduleId: 'erasure-sweep',
+    workflowType: WORKFLOWS.erasureSweep,
+    everyMs: 5 * MINUTE_MS,
+    says: 'personal data that was asked to end, or is too old',
+  },
+  {
     scheduleId: 'zone-health-sweep',
     workflowType: WORKFLOWS.zoneHealthSweep,
     everyMs: 60 * SECOND_MS,

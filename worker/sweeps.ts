@@ -15,6 +15,7 @@ import { createReevaluate, createRunningDeliveries } from '../adapters/temporal/
 import { createUnassignedRows } from '../adapters/postgres/unassignedRows';
 import { pruneHealth } from '../adapters/postgres/zoneHealthRows';
 import { createAuditCheck } from '../activities/sweeps/auditCheck';
+import { createErasureSweep } from '../activities/sweeps/erasures';
 import { createEscalationCheck, escalateAtOnce } from '../activities/sweeps/escalationCheck';
 import type { Services } from '../services/compose';
 import type { FeatureRegistry } from '../services/features/featureRegistry';
@@ -36,7 +37,7 @@ export type SweepsDeps = {
   dispatcher: Dispatcher;
   features: FeatureRegistry;
   presence: PresenceActivities;
-  services: Pick<Services, 'store' | 'supportCases' | 'overdueStages' | 'zoneHealth'>;
+  services: Pick<Services, 'erasures' | 'store' | 'supportCases' | 'overdueStages' | 'zoneHealth'>;
   clock: Clock;
   settings: Settings;
   log: Logger;
@@ -51,6 +52,7 @@ type SweepName =
   | 'sweepWindows'
   | 'sweepZoneHealth'
   | 'verifyAudit'
+  | 'sweepErasures'
   | 'keepUp';
 
 /** By the names under which the workflows in workflows/sweeps/ call them. */
@@ -78,6 +80,15 @@ export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<
     sweepWindows: windowsSweep(deps),
     sweepZoneHealth: () => services.zoneHealth.compute(null),
     verifyAudit: auditCheck(deps),
+    sweepErasures: createErasureSweep({
+      db,
+      erasures: services.erasures,
+      clock,
+      newId,
+      keptMs: settings.personalDataKeptMs,
+      positionsKeptMs: settings.positionsKeptMs,
+      heartbeat: () => heartbeat(),
+    }),
     keepUp: createUpkeep({
       ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
       pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),

@@ -19,6 +19,7 @@ export const WORKFLOWS = {
   openRowsSweep: 'openRowsSweep',
   escalationSweep: 'escalationSweep',
   upkeepSweep: 'upkeepSweep',
+  erasureSweep: 'erasureSweep',
   zoneHealthSweep: 'zoneHealthSweep',
   auditSweep: 'auditSweep',
   lostDriversSweep: 'lostDriversSweep',

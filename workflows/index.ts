@@ -1,6 +1,7 @@
 /** What the worker runs: the entry of the workflow bundle. */
 export { delivery } from './delivery';
 export { auditSweep } from './sweeps/audit';
+export { erasureSweep } from './sweeps/erasures';
 export { escalationSweep } from './sweeps/escalation';
 export { lostDriversSweep } from './sweeps/lostDrivers';
 export { openRowsSweep } from './sweeps/openRows';

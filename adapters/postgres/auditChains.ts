@@ -166,7 +166,7 @@ function idsOf(names: readonly string[], kind: 'delivery' | 'driver'): string[] 
     .filter((id) => UUID.test(id));
 }
 
-type StoredEntry = {
+export type StoredEntry = {
   id: string;
   at: Date;
   kind: string;
@@ -189,7 +189,7 @@ type StoredEntry = {
   hash: Uint8Array;
 };
 
-function chainedEntry(row: StoredEntry): ChainedEntry {
+export function chainedEntry(row: StoredEntry): ChainedEntry {
   const record: AuditRecord = {
     id: row.id,
     at: msOf(row.at),

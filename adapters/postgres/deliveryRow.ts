@@ -185,10 +185,11 @@ export async function lockDriversOf(
   return rows.map(readDriverOf);
 }
 
-/** Locks one driver's row. @returns undefined if there is none */
+/** Locks one driver's row. @returns undefined if there is none, or it was erased */
 export async function lockDriver(read: Read, driverId: string): Promise<ReadDriver | undefined> {
   const [row] = await read<DriverRow>(
-    sql`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ${driverId}::uuid FOR UPDATE`,
+    sql`SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id = ${driverId}::uuid AND erased_at IS NULL
+      FOR UPDATE`,
   );
   return row && readDriverOf(row);
 }

@@ -33,7 +33,8 @@ const COLUMNS = sql`id, city_id, availability, vehicle_kind,
 /** The map entries of these drivers. Unknown and malformed ids are left out. */
 export async function readMapEntries(read: Read, driverIds: readonly string[]): Promise<MapEntry[]> {
   const rows = await read<Row>(
-    sql`SELECT ${COLUMNS} FROM drivers WHERE id = ANY(${driverIds.filter((id) => isUuid(id))}::uuid[])`,
+    sql`SELECT ${COLUMNS} FROM drivers WHERE id = ANY(${driverIds.filter((id) => isUuid(id))}::uuid[])
+      AND erased_at IS NULL`,
   );
   return rows.map((row) => dutyRow(row).entry);
 }

@@ -108,10 +108,16 @@ export function whatIsDue(read: Read): Promise<Due[]> {
   );
 }
 
+/**
+ * What was sent is not kept: events show drivers where customers live, and rescues say why. What it was, when and
+ * for which key stays for a day.
+ */
 export async function markSent(read: Read, ids: readonly bigint[]): Promise<void> {
   if (ids.length === 0) return;
   await read(
-    sql`UPDATE outbox SET sent_at = now(), last_error = NULL WHERE id = ANY(${ids.map(String)}::bigint[])`,
+    sql`UPDATE outbox SET sent_at = now(), last_error = NULL,
+      payload = CASE WHEN kind IN ('emit', 'rescue') THEN '{}'::jsonb ELSE payload END
+      WHERE id = ANY(${ids.map(String)}::bigint[])`,
   );
 }
 

@@ -75,6 +75,17 @@ export function createRedisDriverMap(
     drop: async (part, driverIds) => {
       if (driverIds.length > 0) await redis.zrem(keyPrefix + keyOf(part), ...driverIds);
     },
+    forget: async (driverId) => {
+      const key = `${keyPrefix}driver:${driverId}`;
+      const cityId = await redis.hget(key, 'city');
+      const parts: MapPart[] =
+        cityId === null
+          ? [{ kind: 'all' }]
+          : [{ kind: 'all' }, { kind: 'city', cityId }, { kind: 'busy', cityId }];
+      const removing = redis.multi().del(key).zrem(`${keyPrefix}drivers:seen`, driverId);
+      for (const part of parts) removing.zrem(keyPrefix + keyOf(part), driverId);
+      await removing.exec();
+    },
     takeSilentOff: async (now) => {
       let taken = 0;
       for (let page = PAGE; page === PAGE; taken += page)

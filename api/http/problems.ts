@@ -125,6 +125,11 @@ export const PROBLEMS = {
     title: 'The driver has work',
     when: 'The driver has an offer or a job that the change would contradict. Send it again afterwards.',
   },
+  DRIVER_AT_WORK: {
+    status: 409,
+    title: 'The driver is at work',
+    when: 'A driver is erased only while OFFLINE or SHIFT_ENDED, without offers and deliveries.',
+  },
   DRIVER_IN_OTHER_CITY: {
     status: 409,
     title: 'The driver works in another city',
@@ -218,6 +223,11 @@ export const PROBLEMS = {
     status: 422,
     title: 'The idempotency key was used for another request',
     when: 'The same `Idempotency-Key` came with another body before, from the same caller to the same URL.',
+  },
+  PHONE_TOO_SHORT: {
+    status: 422,
+    title: 'The phone number is too short',
+    when: 'An erasure by phone needs at least six digits.',
   },
   UNKNOWN_CITY: {
     status: 422,

@@ -39,7 +39,7 @@ export function deliveryIsOf(caller: Caller): Prisma.Sql {
 export function driversOf(caller: Caller): Prisma.DriverWhereInput {
   switch (caller.role) {
     case 'driver':
-      return { id: caller.driverId };
+      return { id: caller.driverId, erasedAt: null };
     case 'ops':
       return caller.cities === 'all' ? {} : { cityId: { in: [...caller.cities] } };
     case 'merchant':

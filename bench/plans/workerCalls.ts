@@ -21,6 +21,7 @@ import { createWebPushNotifier } from '../../adapters/notify/webPushNotifier';
 import { blankChanges } from '../../adapters/postgres/orderChangeStore';
 import { pruneHealth, readLatestHealth } from '../../adapters/postgres/zoneHealthRows';
 import { createAuditCheck } from '../../activities/sweeps/auditCheck';
+import { createErasureSweep } from '../../activities/sweeps/erasures';
 import { createEscalationCheck } from '../../activities/sweeps/escalationCheck';
 import { createLostDrivers } from '../../activities/sweeps/lostDrivers';
 import { createOpenRowsSweep } from '../../activities/sweeps/openRows';
@@ -331,7 +332,18 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     positionsKeptMs: settings.positionsKeptMs,
     clock,
   });
+  const DAY_MS = 86_400_000;
+  const erasures = createErasureSweep({
+    db,
+    erasures: world.services.erasures,
+    clock,
+    newId,
+    keptMs: 364 * DAY_MS, // the seed covers a year
+    positionsKeptMs: settings.positionsKeptMs,
+    heartbeat: nothing,
+  });
   return some([
+    call('sweep of erasures', () => erasures()),
     callAfter(
       'sweep of presence',
       () => markIngestUp(world),

@@ -355,6 +355,22 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
       ({ id: deliveryId, driverId }) =>
         site.world.services.strandedGoods.report({ deliveryId, driverId, correlationId: 'plans' }),
     ),
+    call('POST /v2/ops/erasures of a customer', () =>
+      api.ask('POST /v2/ops/erasures', {
+        body: { customer: { phone: `+31 6 ${randomInt(1e7, 1e8)}`, name: 'Bench' } },
+      }),
+    ),
+    call('POST /v2/ops/erasures by name', () =>
+      api.ask('POST /v2/ops/erasures', { body: { customer: { name: `Bench ${randomInt(1e6)}` } } }),
+    ),
+    callAfter(
+      'GET /v2/ops/erasures/:id, of a driver',
+      async () => {
+        const { id } = draw.one('ended');
+        return textOf(await api.ask('POST /v2/ops/erasures', { body: { driverId: id } }), 'erasureId');
+      },
+      (id) => api.ask('GET /v2/ops/erasures/:id', { params: { id } }),
+    ),
     call('POST /v2/ops/temporal-codec/decode', () =>
       api.ask('POST /v2/ops/temporal-codec/decode', { body: { payloads: [] } }),
     ),

@@ -13,6 +13,11 @@ export function e164Of(given: string | null, country: string | null): string | n
   return parsed?.isPossible() === true ? parsed.number : null;
 }
 
+/** The digits of a number in E.164 without its country code, as people of that country write it but for a zero. */
+export function nationalDigitsOf(e164: string): string | null {
+  return parsePhoneNumberFromString(e164)?.nationalNumber ?? null;
+}
+
 /** Whether this is a country of ISO 3166-1 alpha-2 that has phone numbers. */
 export function isCountry(country: string): boolean {
   return isSupportedCountry(country);

@@ -216,6 +216,15 @@ export function describeDriverMap(name: string, open: () => Promise<MapUnderTest
       });
     });
 
+    test('forgets a driver whole, whose next position is of nobody it knows', async () => {
+      const entry = await onMap({}, east(10));
+      await map.forget(entry.driverId);
+      const [view] = await map.readViews([entry.driverId]);
+      expect(view).toMatchObject({ entry: null, on: { all: false, city: false, busy: false } });
+      expect(await map.recordPositions(entry.driverId, [fixAt(NOW + 1, east(1))], NOW + 1)).toBe('unknown');
+      await map.forget(entry.driverId);
+    });
+
     test('never moves back for a fix that comes late, but has heard of the driver', async () => {
       const entry = await onMap({}, east(10));
       await map.recordPositions(entry.driverId, [fixAt(NOW - 30_000, east(1))], NOW + 40_000);

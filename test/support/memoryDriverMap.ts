@@ -131,6 +131,11 @@ export function createMemoryDriverMap({ freshPositionMs }: { freshPositionMs: nu
     drop: async (of, driverIds) => {
       for (const driverId of driverIds) part(of).delete(driverId);
     },
+    forget: async (driverId) => {
+      const entry = known.get(driverId);
+      if (entry) leave(driverId, entry.cityId);
+      known.delete(driverId);
+    },
     takeSilentOff: async (now) => {
       const silent = [...known.values()].filter((entry) => !isFresh(entry, now) && isOnMap(entry, part));
       for (const entry of silent) place(entry, now);

@@ -36,6 +36,7 @@ export const POST_IDEMPOTENCY: Readonly<Record<string, string>> = {
     "/v2/ops/escalations/{id}/resolve": "request",
     "/v2/ops/drivers/{id}/rescue": "Idempotency-Key",
     "/v2/ops/temporal-codec/decode": "request",
+    "/v2/ops/erasures": "request",
     "/v2/deliveries/{id}/tracking-token": "request",
     "/v2/ops/drivers/{id}/suspend": "request",
     "/v2/ops/drivers/{id}/lift-suspension": "request",

@@ -1,0 +1,2 @@
+-- The way back.
+DROP INDEX "deliveries_to_erase";

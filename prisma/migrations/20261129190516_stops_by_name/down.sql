@@ -1,0 +1,2 @@
+-- The way back.
+DROP INDEX "stops_by_name";

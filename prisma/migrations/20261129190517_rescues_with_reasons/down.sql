@@ -1,0 +1,2 @@
+-- The way back.
+DROP INDEX "rescues_with_reasons";

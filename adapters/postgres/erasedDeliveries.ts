@@ -65,6 +65,8 @@ export async function eraseDeliveries(
       FROM place WHERE assignments.delivery_id = place.id
     ), e AS (
       UPDATE escalations SET note = NULL FROM place WHERE escalations.delivery_id = place.id
+    ), c AS (
+      UPDATE order_changes SET content = NULL FROM place WHERE order_changes.delivery_id = place.id
     ), m AS (
       DELETE FROM meeting_points USING place WHERE meeting_points.delivery_id = place.id
     )

@@ -25,6 +25,8 @@ export async function eraseDriverRow(
   await tx.$executeRaw`
     WITH v AS (UPDATE vehicles SET plate = NULL WHERE driver_id = ${driverId}::uuid AND plate IS NOT NULL),
     p AS (DELETE FROM push_subscriptions WHERE driver_id = ${driverId}::uuid),
+    s AS (UPDATE suspensions SET why = '', lifted_why = CASE WHEN lifted_why IS NULL THEN NULL ELSE '' END
+      WHERE subject_kind = 'driver' AND subject_id = ${driverId}),
     r AS (UPDATE rescues SET why = '' WHERE driver_id = ${driverId}::uuid AND why <> '')
     UPDATE drivers SET name = '', phone = NULL, phone_e164 = NULL, last_lat = NULL, last_lng = NULL,
       last_fix_at = NULL, availability_reason = NULL, pending = NULL,

@@ -14,7 +14,7 @@ import {
 } from './loss';
 import { distanceMeters, type Point, type TravelModel, travelMsFor } from '../geo/places';
 import { type CaseReason, isAboutSilence, isKnownToOps } from '../support/supportCase';
-import { type PlannedStage } from './stageWatch';
+import { type PlannedStage } from './stages';
 import { type VehicleKind } from './vehicles';
 
 /**

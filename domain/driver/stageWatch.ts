@@ -4,19 +4,11 @@
  * Instants are epoch ms, distances metres. docs/behaviour.md#stages; ADR 48.
  */
 
-import { type DeliveryStatus } from '../delivery/status';
 import { distanceMeters, type Point, travelMsFor } from '../geo/places';
 import { type Watch, type WatchedDriver, type WatchedJob } from './lossWatch';
+import { type PlannedStage, type Stage, STAGES } from './stages';
 
-/** The statuses in which a driver has the delivery; each is a stage. */
-export const STAGES = [
-  'ASSIGNED',
-  'AT_PICKUP',
-  'PICKED_UP',
-  'AT_DROPOFF',
-  'RETURNING',
-] as const satisfies readonly DeliveryStatus[];
-export type Stage = (typeof STAGES)[number];
+export { type PlannedStage, type Stage, STAGES } from './stages';
 
 /** Settings of the stages. Durations in ms. */
 export type StageLimits = {
@@ -38,18 +30,6 @@ export const STAGE_LIMITS: StageLimits = {
   atPickupMs: 900_000,
   atDropoffMs: 900_000,
   caseAfterMs: 300_000,
-};
-
-/**
- * The stage of an assignment as the sweep last saw it. `since`: the driver's last step in any of their jobs, from
- * which the time was planned; `remindedAt`, `toldAt`: when the driver and when ops were told; null = not yet.
- */
-export type PlannedStage = {
-  stage: Stage;
-  since: number;
-  dueAt: number;
-  remindedAt: number | null;
-  toldAt: number | null;
 };
 
 /** A stage that takes too long, and who is to be told. */

@@ -78,6 +78,7 @@ async function saidOf(...deliveryIds: string[]): Promise<string> {
     db.assignment.findMany({ where }),
     db.escalation.findMany({ where }),
     db.meetingPoint.findMany({ where }),
+    db.orderChange.findMany({ where }),
     db.auditEntry.findMany({ where }),
   ]);
   return JSON.stringify(rows, (_name, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
@@ -115,6 +116,9 @@ describe('an erasure by phone', () => {
   test('leaves nothing of the customer, and the trail proves itself', async () => {
     const { deliveryId, driverId } = await deliveryOf();
     await ended(deliveryId, driverId);
+    await world.db.orderChange.create({
+      data: { id: newId(), deliveryId, requestKey: 'k', content: { notes: 'ring twice, Mrs Smith' } },
+    });
     for (const word of WORDS.filter((each) => each !== 'call her' && each !== '201234567'))
       expect(await saidOf(deliveryId)).toContain(word);
     const other = await deliveryOf({ name: 'Mr Jones', phone: '020-7654321' });
@@ -205,6 +209,17 @@ describe('an erasure of a driver', () => {
       data: { id: newId(), driverId, key: 'k', byId: 'olga', why: 'Sam is ill', jobs: [] },
     });
 
+    await db.suspension.create({
+      data: {
+        id: newId(),
+        subjectKind: 'driver',
+        subjectId: driverId,
+        why: 'Sam drank',
+        byId: 'olga',
+        since: receivedAt,
+      },
+    });
+
     const { erasureId } = await begin(request);
     await untilNothingIsLeft();
     expect(await read(erasureId)).toMatchObject({ state: 'RUNNING' });
@@ -220,6 +235,7 @@ describe('an erasure of a driver', () => {
       db.pushSubscription.findMany({ where: { driverId } }),
       db.positionFix.findMany({ where: { driverId } }),
       db.rescue.findMany({ where: { driverId } }),
+      db.suspension.findMany({ where: { subjectId: driverId } }),
       db.auditEntry.findMany({ where: { driverId } }),
       db.erasure.findUniqueOrThrow({ where: { id: erasureId } }),
     ]);

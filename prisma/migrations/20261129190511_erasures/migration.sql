@@ -28,4 +28,5 @@ ALTER TABLE "deliveries" ADD COLUMN "erasure_id" UUID, ADD COLUMN "erased_at" TI
 ALTER TABLE "drivers" ADD COLUMN "erased_at" TIMESTAMPTZ(3);
 
 GRANT SELECT, INSERT, UPDATE ON "erasures", "erasure_marks" TO "driver_service_app";
+GRANT UPDATE ("why") ON "suspensions" TO "driver_service_app";
 GRANT DELETE ON "meeting_points" TO "driver_service_app";

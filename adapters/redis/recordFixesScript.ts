@@ -20,15 +20,17 @@ end`;
 
 /**
  * Whether a position can follow another one: no driver is faster than FASTEST, and each may be vague by
- * VAGUE_METERS.
+ * VAGUE_METERS. Most positions are so near that no exact distance is needed.
  */
 const FOLLOWS = `
-local RADIANS, EARTH = math.pi / 180, 6371008.8
+local RADIANS, EARTH, METERS_PER_DEGREE = math.pi / 180, 6371008.8, 111320
+local abs = math.abs
 local function follows(at, lat, lng, atBefore, latBefore, lngBefore)
+  local reach = 2 * VAGUE_METERS + FASTEST * (at - atBefore)
+  if (abs(lat - latBefore) + abs(lng - lngBefore)) * METERS_PER_DEGREE <= reach then return true end
   local a = math.sin((lat - latBefore) * RADIANS / 2) ^ 2
     + math.cos(lat * RADIANS) * math.cos(latBefore * RADIANS) * math.sin((lng - lngBefore) * RADIANS / 2) ^ 2
-  local meters = 2 * EARTH * math.asin(math.min(1, math.sqrt(a)))
-  return meters <= 2 * VAGUE_METERS + FASTEST * (at - atBefore)
+  return 2 * EARTH * math.asin(math.min(1, math.sqrt(a))) <= reach
 end
 local function leapt(leap, at, lat, lng)
   local since, atBefore, latBefore, lngBefore = string.match(leap, '^(%d+):(%d+):([^:]+):([^:]+)$')
@@ -50,6 +52,7 @@ end`;
  * each other for leapBelievedMs are right, and the live one was wrong.
  */
 export const RECORD_FIXES = `${PLACE}
+local ARGV, tonumber, call, format, POSITIONS = ARGV, tonumber, redis.call, string.format, P .. 'positions'
 local freshMs = tonumber(ARGV[2])
 local RIGHT_MS, STEADY_MS, BELIEVED_MS = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local VAGUE_METERS, FASTEST, LEAP_MS = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
@@ -60,22 +63,30 @@ local function record(id, received, first, last)
   if not h[1] then return -1 end
   local receivedAt = tonumber(received)
   local said = { skew = tonumber(h[9] or '0'), shift = h[10] or '', leap = h[11] or '' }
-  local latest = tonumber(ARGV[first])
-  for i = first + 6, last, 6 do latest = math.max(latest, tonumber(ARGV[i])) end
+  local latest, times = tonumber(ARGV[first]), {}
+  for i = first, last, 6 do
+    local at = tonumber(ARGV[i])
+    times[i] = at
+    if at > latest then latest = at end
+  end
   local skew, shift = clock(said.skew, said.shift, receivedAt, latest)
   local leap = said.leap
   local newest = tonumber(h[7] or '-inf')
+  local latNow, lngNow = tonumber(h[4] or ''), tonumber(h[5] or '')
   for i = first, last, 6 do
-    local at, lat, lng = tonumber(ARGV[i]) + skew, tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
-    local live = at >= newest and tonumber(ARGV[i + 3] ~= '' and ARGV[i + 3] or '0') <= VAGUE_METERS
-    if live and h[4] and not follows(at, lat, lng, newest, tonumber(h[4]), tonumber(h[5])) then
+    local at, lat, lng = times[i] + skew, tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+    local live = at >= newest and (tonumber(ARGV[i + 3]) or 0) <= VAGUE_METERS
+    if live and latNow and not follows(at, lat, lng, newest, latNow, lngNow) then
       local since = leapt(leap, at, lat, lng)
       live = at - since >= LEAP_MS
       leap = whole(since) .. ':' .. whole(at) .. ':' .. ARGV[i + 1] .. ':' .. ARGV[i + 2]
     end
-    if live then newest, h[4], h[5], leap = at, ARGV[i + 1], ARGV[i + 2], '' end
-    redis.call('XADD', P .. 'positions', 'MAXLEN', '~', ARGV[3], '*',
-      'driver', id, 'at', whole(at), 'received', received,
+    if live then
+      newest, h[4], h[5], leap = at, ARGV[i + 1], ARGV[i + 2], ''
+      latNow, lngNow = lat, lng
+    end
+    call('XADD', POSITIONS, 'MAXLEN', '~', ARGV[3], '*',
+      'driver', id, 'at', format('%.0f', at), 'received', received,
       'lat', ARGV[i + 1], 'lng', ARGV[i + 2], 'accuracy', ARGV[i + 3],
       'speed', ARGV[i + 4], 'heading', ARGV[i + 5], 'live', live and '1' or '0')
   end

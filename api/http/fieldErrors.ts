@@ -23,7 +23,9 @@ function errorsOf(issue: Issue, above: readonly PropertyKey[]): FieldError[] {
       if (discriminated !== null)
         return [errorAt(path, `must be one of ${discriminated.map(String).join(', ')}`)];
       if (areAllOfAnotherKind(issue.errors))
-        return [errorAt(path, issue.errors.flatMap(([first]) => first?.message ?? []).join(', or '))];
+        return [
+          errorAt(path, [...new Set(issue.errors.flatMap(([first]) => first?.message ?? []))].join(', or ')),
+        ];
       return bestFitting(issue.errors).flatMap((each) => errorsOf(each, path));
     }
     case 'invalid_key':

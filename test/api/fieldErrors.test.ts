@@ -45,6 +45,10 @@ describe('the errors of a union', () => {
     ]);
   });
 
+  it('name a kind once that several forms have', () => {
+    expect(errorsOf(oneOrMany, [])).toEqual([{ path: '', message: expect.not.stringContaining(', or ') }]);
+  });
+
   it('keep the reason of the kind that was given', () => {
     const time = z.object({ at: z.union([z.iso.datetime(), z.int().min(10)]) });
     expect(errorsOf(time, { at: 'yesterday' })).toEqual([

@@ -343,7 +343,13 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     heartbeat: nothing,
   });
   return some([
-    call('sweep of erasures', () => erasures()),
+    {
+      readsAll: {
+        tables: ['drivers'],
+        why: 'it looks for old last places, page by page; an index on them would slow down each position',
+      },
+      ...call('sweep of erasures', () => erasures()),
+    },
     callAfter(
       'sweep of presence',
       () => markIngestUp(world),

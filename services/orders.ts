@@ -1,5 +1,7 @@
 import { type Actor } from '../domain/delivery/status';
 import { merchantRoom, type Message, opsRoom } from '../domain/notices/message';
+import { type CityPay, payMaxIn, tariffOf } from '../domain/money/cityPay';
+import { moneyText } from '../domain/money/currency';
 import { distanceMeters, type Point, type TravelModel } from '../domain/geo/places';
 import { type Entry } from '../domain/delivery/deliveryState';
 import { type ParcelSize } from '../domain/driver/vehicles';
@@ -28,7 +30,7 @@ export type OrderStop = {
   notes: string | null;
 };
 
-/** An order of a merchant. Instants are epoch ms, amounts are cents. */
+/** An order of a merchant. Instants are epoch ms, amounts are in minor units. */
 export type Order = {
   merchantId: string;
   /** The merchant's idempotency key: the same key is the same delivery. */
@@ -74,6 +76,8 @@ export type OrderCity = {
   currency: string;
   /** The id of the zone at a place; null outside all zones. */
   zoneAt: (point: Point) => string | null;
+  locale: string | null;
+  pay: CityPay | null;
   center: Point;
   serviceRadiusMeters: number | null;
   country: string | null;
@@ -220,7 +224,11 @@ function refusalOf({ limits }: OrderDeps, order: Order, city: OrderCity): OrderR
     { name: 'pickup', point: pickup.point },
     { name: 'dropoff', point: dropoff.point },
   ];
-  return placesRefusal(places, areaOfCity(city, limits)) ?? payRefusal(payCents, by, limits);
+  const shown = (amount: number): string => moneyText(amount, city.currency, city.locale);
+  return (
+    placesRefusal(places, areaOfCity(city, limits)) ??
+    payRefusal(payCents, by, payMaxIn(city.pay, limits), shown)
+  );
 }
 
 async function takenBefore(
@@ -290,7 +298,7 @@ function newDelivery(
     zoneId: city.zoneAt(pickup.point),
     searchAt: searchBeginsAt(pickupAt, now, searchLeadMs),
     currency: city.currency,
-    payCents: order.payCents ?? tariffPayCents(meters, travel),
+    payCents: order.payCents ?? tariffPayCents(meters, travel, tariffOf(city.pay)),
     distanceMeters: Math.round(meters),
     createdAt: now,
   };

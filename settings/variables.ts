@@ -88,7 +88,7 @@ export const SERVICE_VARIABLES = {
     'PAY_MAX_CENTS',
     100_000,
     { min: 1_000, max: 100_000_000 },
-    'the most that a driver may get for one delivery, with the bonus',
+    'the most that a driver may get for one delivery, with the bonus, in minor units; a city may set its own',
   ),
   searchLeadMinutes: whole(
     'SEARCH_LEAD_MINUTES',
@@ -250,7 +250,7 @@ export const SERVICE_VARIABLES = {
     'ESCALATION_BONUS_CENTS',
     200,
     { min: 0, max: 100_000 },
-    'how much level 2 adds to the pay',
+    'how much level 2 adds to the pay, in minor units; a city may set its own',
   ),
   escalationBroadcastSize: whole(
     'ESCALATION_BROADCAST_SIZE',

@@ -19,6 +19,7 @@ import {
   type AssignmentWay,
   type DeliveryFacts,
 } from '../../domain/delivery/deliveryState';
+import { type CityPay } from '../../domain/money/cityPay';
 import { type Read } from '../../services/ports';
 import { join, msOf, numberOf, sql } from './database';
 
@@ -59,8 +60,9 @@ type DeliveryRow = {
   losses: number;
   delayed_since: Date | null;
   window_warned_at: Date | null;
-  city_escalation_minutes: number[];
   city_timezone: string;
+  currency: string;
+  city: { escalationMinutes: number[]; locale: string | null; pay: CityPay | null };
 };
 
 /** A delivery's row, with the head of its audit chain. */
@@ -70,8 +72,9 @@ const DELIVERY_COLUMNS = sql`id, merchant_id, seller_order_id, city_id, zone_id,
   reason_code, ready_at, search_at, search_again_at, search_round, unassigned_ms, unassigned_since,
   escalation_level, driver_id, pinned, pay_cents, bonus_cents, assigned_at, picked_up_at, closed_at, audit_hash,
   escalated_at, escalated_after_ms, broadcast_since, held_reason, lost_at, losses, delayed_since, window_warned_at,
-  (SELECT escalation_minutes FROM cities WHERE cities.id = deliveries.city_id) AS city_escalation_minutes,
-  (SELECT timezone FROM cities WHERE cities.id = deliveries.city_id) AS city_timezone`;
+  (SELECT timezone FROM cities WHERE cities.id = deliveries.city_id) AS city_timezone,
+  currency, (SELECT jsonb_build_object('escalationMinutes', escalation_minutes, 'locale', locale, 'pay', pay)
+    FROM cities WHERE cities.id = deliveries.city_id) AS city`;
 
 /** Reads a delivery and locks its row on request. @returns undefined if there is none */
 export async function readDelivery(
@@ -104,8 +107,11 @@ function deliveryFacts(row: DeliveryRow): DeliveryFacts {
     escalationLevel: row.escalation_level,
     escalatedAt: msOf(row.escalated_at),
     escalatedAfterMs: numberOf(row.escalated_after_ms),
-    cityEscalationMinutes: row.city_escalation_minutes,
     cityTimezone: row.city_timezone,
+    cityEscalationMinutes: row.city.escalationMinutes,
+    cityLocale: row.city.locale,
+    cityPay: row.city.pay,
+    currency: row.currency,
     broadcastSince: msOf(row.broadcast_since),
     heldReason: row.held_reason,
     lostAt: msOf(row.lost_at),

@@ -1,5 +1,6 @@
 import { type DeliveryStatus } from '../../domain/delivery/status';
 import { type Point } from '../../domain/geo/places';
+import { type CityPay } from '../../domain/money/cityPay';
 import { type DeliveryState } from '../../domain/delivery/deliveryState';
 import { type ParcelSize } from '../../domain/driver/vehicles';
 import { type ChangeRequest } from '../../domain/orders/orderChange';
@@ -162,6 +163,8 @@ type SearchRow = {
   broadcast_since: Date | null;
   held_reason: string | null;
   city_escalation_minutes: number[];
+  city_locale: string | null;
+  city_pay: CityPay | null;
   status: DeliveryStatus;
   search_at: Date;
   city_id: string;
@@ -187,7 +190,7 @@ type SearchRow = {
 async function readSearchFacts(read: Read, deliveryId: string): Promise<SearchFacts | undefined> {
   const [row] = await read<SearchRow>(sql`
     SELECT d.unassigned_ms, d.unassigned_since, d.escalated_at, d.escalated_after_ms, d.broadcast_since,
-      d.held_reason, c.escalation_minutes AS city_escalation_minutes,
+      d.held_reason, c.escalation_minutes AS city_escalation_minutes, c.locale AS city_locale, c.pay AS city_pay,
       d.status, d.search_at, d.city_id, d.parcel_size, d.search_round, d.escalation_level, d.pay_cents,
         d.bonus_cents, d.currency, d.distance_meters,
       d.ready_at, z.offer_ttl_seconds, m.name AS merchant_name, p.address AS pickup_address,
@@ -219,6 +222,8 @@ function searchFacts(row: SearchRow): SearchFacts {
     isHeld: row.held_reason !== null,
     clock: { accumulatedMs: Number(row.unassigned_ms), runningSince: msOf(row.unassigned_since) },
     cityEscalationMinutes: row.city_escalation_minutes,
+    cityLocale: row.city_locale,
+    cityPay: row.city_pay,
     payCents: row.pay_cents,
     bonusCents: row.bonus_cents,
     readyAt: msOf(row.ready_at),

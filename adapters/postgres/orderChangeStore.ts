@@ -23,6 +23,7 @@ export function createOrderChangeStore(
     context: async (deliveryId, requestKey) => {
       const [row] = await read<Row>(sql`
         SELECT c.id AS "cityId", c.currency, c.center_lat AS lat, c.center_lng AS lng, c.country, c.timezone,
+          c.locale, c.pay,
           c.service_radius_meters AS "serviceRadiusMeters", d.window_from AS "windowFrom",
           d.window_to AS "windowTo",
           (SELECT id FROM order_changes WHERE delivery_id = d.id AND request_key = ${requestKey}) AS "keptId",
@@ -56,14 +57,13 @@ export async function blankChanges(db: Database, olderThanMs: number): Promise<n
       AND created_at < now() - ${olderThanMs} * interval '1 millisecond' ORDER BY created_at LIMIT 1000)`;
 }
 
-function contextOf(
-  { keptId, windowFrom, windowTo, lat, lng, currency, country, timezone, serviceRadiusMeters }: Row,
-  zoneAt: ZoneAt,
-): ChangeContext {
+function contextOf({ keptId, windowFrom, windowTo, lat, lng, ...row }: Row, zoneAt: ZoneAt): ChangeContext {
+  const { currency, locale, pay, country, timezone, serviceRadiusMeters } = row;
+  const center = { lat, lng };
   return {
     keptId,
     windowFrom: msOf(windowFrom),
     windowTo: msOf(windowTo),
-    city: { currency, country, timezone, serviceRadiusMeters, center: { lat, lng }, zoneAt },
+    city: { currency, locale, pay, country, timezone, serviceRadiusMeters, center, zoneAt },
   };
 }

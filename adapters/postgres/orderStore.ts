@@ -31,7 +31,8 @@ export function createOrderStore(db: Database, zonesOf: ZonesOf = createZoneCach
             'fingerprint', request_fingerprint) FROM deliveries
           WHERE merchant_id = ${merchantId} AND seller_order_id = ${sellerOrderId}) AS known,
           (SELECT jsonb_build_object('currency', currency, 'lat', center_lat, 'lng', center_lng,
-            'serviceRadiusMeters', service_radius_meters, 'country', country, 'timezone', timezone)
+            'serviceRadiusMeters', service_radius_meters, 'country', country, 'timezone', timezone,
+            'locale', locale, 'pay', pay)
             FROM cities WHERE id = ${cityId}) AS city,
             EXISTS (SELECT FROM merchants WHERE id = ${merchantId}) AS "merchantExists",
           (${openDeliveriesOf(merchantId, countedTo)}) AS "openDeliveries",

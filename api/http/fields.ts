@@ -102,7 +102,7 @@ export const deviceInstant = z.iso
   .transform((text) => Date.parse(text))
   .pipe(z.number().min(0, 'must be after the year 1970').max(LATEST, 'must be before the year 2100'));
 
-/** An amount of money in whole cents, up to 1,000,000.00. */
+/** An amount of money in minor units of its currency: up to 1,000,000 where it has two decimals. */
 export const cents = z.int().min(0).max(100_000_000);
 
 /** A currency code of ISO 4217. */

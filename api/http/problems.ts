@@ -244,6 +244,11 @@ export const PROBLEMS = {
     title: 'An app of v2 is required',
     when: 'New drivers need an app that answers offers: `offerVersion` is missing, null or 1.',
   },
+  UNKNOWN_CURRENCY: {
+    status: 422,
+    title: 'No such currency',
+    when: 'The currency of a new city is no code of ISO 4217 that is in use.',
+  },
   WRONG_CURRENCY: {
     status: 422,
     title: 'Wrong currency',

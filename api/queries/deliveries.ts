@@ -57,7 +57,11 @@ const COLUMNS = {
   createdAt: true,
   correlationId: true,
 } satisfies Prisma.DeliverySelect;
-const SUMMARY = { ...COLUMNS, stops: { select: STOP } } satisfies Prisma.DeliverySelect;
+const SUMMARY = {
+  ...COLUMNS,
+  city: { select: { locale: true } },
+  stops: { select: STOP },
+} satisfies Prisma.DeliverySelect;
 
 export type DeliverySummaryRow = Prisma.DeliveryGetPayload<{ select: typeof SUMMARY }>;
 
@@ -106,6 +110,7 @@ export async function findDelivery(
 ): Promise<DeliverySummaryRow | null> {
   const [found] = await read<DeliverySummaryRow>(Prisma.sql`
     SELECT ${SUMMARY_COLUMNS},
+      (SELECT jsonb_build_object('locale', locale) FROM cities WHERE cities.id = deliveries.city_id) AS city,
       (SELECT jsonb_agg(jsonb_build_object(${STOP_FIELDS}))
        FROM stops WHERE stops.delivery_id = deliveries.id) AS stops
     FROM deliveries WHERE id = ${id}::uuid AND ${deliveryIsOf(caller)}`);

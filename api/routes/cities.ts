@@ -1,15 +1,16 @@
 import { z } from 'zod';
+import { isCurrency, isLocale } from '../../domain/money/currency';
 import { centerProblem, zoneOutside } from '../../domain/orders/cityPlaces';
 import { areaOfCity } from '../../domain/orders/orderRules';
 import { isCountry } from '../../domain/orders/phone';
 import type { ServiceArea } from '../../domain/orders/serviceArea';
 import { cityZonesProblem, pointsOf } from '../../domain/zones/cityZones';
 import { type ZoneArea, zoneProblem } from '../../domain/zones/zones';
-import type { Prisma, PrismaClient } from '../../prisma/client/client';
+import { Prisma, type PrismaClient } from '../../prisma/client/client';
 import { actorOf, type Caller, coversCity } from '../auth/caller';
 import type { ApiDeps } from '../deps';
 import { type Call, type Endpoint, get, NOTHING, put, type Reply } from '../http/endpoint';
-import { currency, limit, line, point, slug } from '../http/fields';
+import { cents, currency, limit, line, point, slug } from '../http/fields';
 import { Problem } from '../http/problems';
 
 const cityFields = {
@@ -28,9 +29,24 @@ const country = z
   .refine(isCountry, 'must be a country of ISO 3166-1, in two capital letters')
   .nullable();
 const serviceRadiusMeters = z.int().min(1_000).max(1_000_000).nullable();
+const pay = z
+  .strictObject({
+    baseCents: cents.meta({ description: 'For each job' }),
+    centsPerKm: cents,
+    centsPerMinute: cents,
+    escalationBonusCents: cents.meta({ description: 'What level 2 adds to the pay' }),
+    maxCents: cents.meta({ description: 'The most that ops may set, and that bonuses may reach' }),
+  })
+  .nullable()
+  .meta({ description: 'The pay of drivers, in minor units of the currency' });
+const locale = z.string().max(35).refine(isLocale, 'must be a language tag such as nl-NL').nullable();
 const city = z
   .strictObject({
     ...cityFields,
+    locale: locale
+      .optional()
+      .meta({ description: 'How amounts are written. Null: in English. Omitted: unchanged' }),
+    pay: pay.optional().meta({ description: 'Null: the settings apply. Omitted: unchanged' }),
     country: country
       .optional()
       .meta({ description: 'Of local phone numbers. Null: that of the time zone. Omitted: unchanged' }),
@@ -47,6 +63,8 @@ const cityView = z
   .strictObject({
     cityId: z.string(),
     ...cityFields,
+    locale: locale.meta({ description: 'How amounts are written. Null: in English' }),
+    pay: pay.meta({ description: 'Null: the settings apply' }),
     country: country.meta({ description: 'Null: that of the time zone' }),
     serviceRadiusMeters: serviceRadiusMeters.meta({ description: 'Null: the global setting applies' }),
     escalationMinutes: minutes.nullable().meta({ description: 'Null: the global setting applies' }),
@@ -142,7 +160,7 @@ export function cityEndpoints(deps: ApiDeps): Endpoint[] {
         201: { description: 'Created', schema: cityView },
         200: { description: 'Updated', schema: cityView },
       },
-      refusals: ['ALREADY_EXISTS', 'INVALID_CENTER'],
+      refusals: ['ALREADY_EXISTS', 'INVALID_CENTER', 'UNKNOWN_CURRENCY'],
       handle: (call) => putCity(deps, call),
     }),
     get({
@@ -207,12 +225,13 @@ async function putCity(
   { params: { id }, body, caller, correlationId }: Call<{ id: string }, unknown, z.output<typeof city>>,
 ): Promise<Reply> {
   if (!coversCity(caller, id)) throw noCity();
-  const { center, currency: money, escalationMinutes, ...rest } = body;
+  const { center, currency: money, escalationMinutes, pay: rates, ...rest } = body;
   // Older clients do not send the field and must not reset it.
   const escalation = escalationMinutes === undefined ? {} : { escalationMinutes: escalationMinutes ?? [] };
   const swapped = centerProblem(center, body.timezone);
   if (swapped !== null) throw new Problem('INVALID_CENTER', swapped);
-  const fields = { ...rest, ...escalation, centerLat: center.lat, centerLng: center.lng };
+  const ofPay = rates === undefined ? {} : { pay: rates ?? Prisma.DbNull };
+  const fields = { ...rest, ...escalation, ...ofPay, centerLat: center.lat, centerLng: center.lng };
   await requireFittingPlaces(db, settings, id, body);
   const { status, row } = await configuration.change(
     { chain: `city/${id}`, subject: 'city', id, cityId: id },
@@ -221,6 +240,9 @@ async function putCity(
       const found = await tx.city.findUnique({ where: { id } });
       if (found && found.currency !== money)
         throw new Problem('ALREADY_EXISTS', 'the currency of a city cannot be changed');
+      // A city from before codes were checked can be changed otherwise.
+      if (!found && !isCurrency(money))
+        throw new Problem('UNKNOWN_CURRENCY', `${money} is no currency in use`);
       const row = found
         ? await tx.city.update({ where: { id }, data: fields })
         : await tx.city.create({ data: { id, currency: money, ...fields } });
@@ -356,6 +378,8 @@ function showCity({
   country: ofPhones,
   serviceRadiusMeters: radius,
   escalationMinutes,
+  locale: ofAmounts,
+  pay: rates,
 }: Prisma.CityGetPayload<object>): unknown {
   return {
     cityId: id,
@@ -363,6 +387,8 @@ function showCity({
     timezone,
     currency: money,
     center: { lat: centerLat, lng: centerLng },
+    locale: ofAmounts,
+    pay: rates,
     country: ofPhones,
     serviceRadiusMeters: radius,
     escalationMinutes: escalationMinutes.length === 0 ? null : escalationMinutes,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { REASON_CODES } from '../../domain/delivery/status';
+import { moneyText } from '../../domain/money/currency';
 import { deliveryStatus } from '../../domain/notices/wireFields';
 import type { HeldReason } from '../../domain/support/supportCase';
 import { PARCEL_SIZES, VEHICLE_KINDS } from '../../domain/driver/vehicles';
@@ -40,12 +41,20 @@ const summaryFields = {
   readyAt: instantText,
   windowFrom: instantText.nullable(),
   windowTo: instantText.nullable(),
-  currency: z.string(),
+  currency: z.string().meta({ description: 'ISO 4217. Amounts are in its minor units: cents, yen, fils' }),
   feeCents: z.int().nullable().meta({ description: 'What the merchant pays; null for drivers' }),
+  feeText: z
+    .string()
+    .nullable()
+    .meta({ description: 'feeCents as people of the city read it; null for drivers' }),
   payCents: z
     .int()
     .nullable()
     .meta({ description: 'What the driver earns, including the bonus; null for merchants' }),
+  payText: z
+    .string()
+    .nullable()
+    .meta({ description: 'payCents as people of the city read it; null for merchants' }),
   distanceMeters: z.int(),
   searchAt: instantText,
   escalationLevel: z.int(),
@@ -164,6 +173,7 @@ export const deliveryListView = z
 export function showDelivery(row: DeliverySummaryRow, caller: Caller): Record<keyof DeliveryView, unknown> {
   const isDriver = caller.role === 'driver';
   const isOps = caller.role === 'ops';
+  const shown = (amount: number): string => moneyText(amount, row.currency, row.city.locale);
   return {
     deliveryId: row.id,
     sellerOrderId: row.sellerOrderId,
@@ -179,7 +189,9 @@ export function showDelivery(row: DeliverySummaryRow, caller: Caller): Record<ke
     windowTo: iso(row.windowTo),
     currency: row.currency,
     feeCents: isDriver ? null : row.feeCents,
+    feeText: isDriver ? null : shown(row.feeCents),
     payCents: caller.role === 'merchant' ? null : row.payCents + row.bonusCents,
+    payText: caller.role === 'merchant' ? null : shown(row.payCents + row.bonusCents),
     distanceMeters: row.distanceMeters,
     searchAt: iso(row.searchAt),
     escalationLevel: row.escalationLevel,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { unassignedMs } from '../../domain/delivery/unassignedClock';
+import { moneyText } from '../../domain/money/currency';
 import { deliveryStatus } from '../../domain/notices/wireFields';
 import { CASE_REASONS, CASE_RESOLUTIONS, CASE_STATES } from '../../domain/support/supportCase';
 import { instantText, iso } from '../http/fields';
@@ -44,7 +45,9 @@ export const escalationView = z
         unassignedSeconds: z
           .int()
           .meta({ description: 'Total time without a driver so far, over all searches' }),
-        payCents: z.int().meta({ description: 'What the driver earns, including the bonus' }),
+        payCents: z.int().meta({ description: 'What the driver earns, including the bonus, in minor units' }),
+        currency: z.string(),
+        payText: z.string().meta({ description: 'payCents as people of the city read it' }),
         heldReason: HELD_REASON.nullable().meta({ description: 'Why the search waits for ops' }),
       })
       .meta({ id: 'EscalatedDelivery', description: 'The current state of the delivery' }),
@@ -100,6 +103,8 @@ function showDeliveryOf({ delivery }: EscalationRow, now: number): Record<string
     unassignedSince: since,
     payCents,
     bonusCents,
+    currency,
+    city,
     heldReason,
   } = delivery;
   const clock = { accumulatedMs: Number(spent), runningSince: since?.getTime() ?? null };
@@ -113,6 +118,8 @@ function showDeliveryOf({ delivery }: EscalationRow, now: number): Record<string
     unassignedSince: iso(since),
     unassignedSeconds: Math.floor(unassignedMs(clock, now) / 1_000),
     payCents: payCents + bonusCents,
+    currency,
+    payText: moneyText(payCents + bonusCents, currency, city.locale),
     heldReason,
   };
 }

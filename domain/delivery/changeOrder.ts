@@ -3,6 +3,7 @@
  * docs/behaviour.md#deliveries; ADR 43.
  */
 
+import { payMaxIn, tariffOf } from '../money/cityPay';
 import { driverRoom } from '../notices/message';
 import { type ChangedOrder, changedOrder, type ChangeRequest, isShownInOffers } from '../orders/orderChange';
 import { type ChangeSet, iso } from './changes/changeSet';
@@ -38,7 +39,9 @@ export function changeOrder(changes: ChangeSet, { changeId, request }: EventOf<'
 /** The bonus counts towards the cap, and stays. */
 function limitsOf({ limits, delivery }: ChangeSet) {
   const { orders, searchLeadMs, travel, timeScale } = limits;
-  return { searchLeadMs, travel, timeScale, payMaxCents: orders.payMaxCents - delivery.bonusCents };
+  const { bonusCents, cityPay } = delivery;
+  const payMaxCents = payMaxIn(cityPay, orders).payMaxCents - bonusCents;
+  return { searchLeadMs, travel, timeScale, payMaxCents, tariff: tariffOf(cityPay) };
 }
 
 /** Without contacts, addresses and notes: the audit trail outlives personal data. */

@@ -6,10 +6,11 @@ import { type OfferPayload } from '../notices/realtimeEvents';
 import { type OfferFacts, type OfferKind } from './offer';
 import { type Point } from '../geo/places';
 import { type ChangedOrder } from '../orders/orderChange';
+import { type CityPay } from '../money/cityPay';
 import { type CaseFacts, type HeldReason } from '../support/supportCase';
 import { type UnassignedClock } from './unassignedClock';
 
-/** One delivery as its row in PostgreSQL has it. Instants are epoch ms, money is in cents. */
+/** One delivery as its row in PostgreSQL has it. Instants are epoch ms, amounts in minor units. */
 export type DeliveryFacts = {
   deliveryId: string;
   merchantId: string;
@@ -37,6 +38,10 @@ export type DeliveryFacts = {
   cityEscalationMinutes: readonly number[];
   /** IANA name: the day of earnings is the city's. */
   cityTimezone: string;
+  /** How amounts are written in this city; null = in English. */
+  cityLocale: string | null;
+  /** What this city sets for pay; null = the settings hold. */
+  cityPay: CityPay | null;
   /** Since when a broadcast runs, wave after wave; null = drivers are asked one at a time. */
   broadcastSince: number | null;
   /** Why the search waits for ops; null = it does not. */
@@ -50,6 +55,7 @@ export type DeliveryFacts = {
   windowWarnedAt: number | null;
   driverId: string | null;
   pinned: boolean;
+  currency: string;
   payCents: number;
   bonusCents: number;
   assignedAt: number | null;

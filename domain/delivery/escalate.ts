@@ -3,6 +3,7 @@
  * escalation.ts has the due times and effects of the levels. docs/behaviour.md#escalation.
  */
 
+import { payMaxIn, withBonusOf } from '../money/cityPay';
 import { merchantRoom, trackingRoom } from '../notices/message';
 import { type DelayReason } from '../notices/realtimeEvents';
 import { cappedBonus } from '../orders/orderRules';
@@ -26,7 +27,10 @@ export function escalate(changes: ChangeSet): Answer {
 export function escalateIfDue(changes: ChangeSet): void {
   if (!changes.features.escalation) return;
   const { delivery: before, now } = changes;
-  const limits = limitsIn(before.cityEscalationMinutes, changes.limits.escalation);
+  const limits = withBonusOf(
+    before.cityPay,
+    limitsIn(before.cityEscalationMinutes, changes.limits.escalation),
+  );
   const due = dueEscalation(before, limits, now);
   if (due === null) return;
   changes.setDelivery(stateAfter(due, before, limits, now));
@@ -44,7 +48,7 @@ export function escalateIfDue(changes: ChangeSet): void {
 
 function bonusWithinCap({ delivery, limits }: ChangeSet, before: DeliveryFacts): number {
   const bonusCents = { before: before.bonusCents, after: delivery.bonusCents };
-  return cappedBonus(delivery.payCents, bonusCents, limits.orders);
+  return cappedBonus(delivery.payCents, bonusCents, payMaxIn(delivery.cityPay, limits.orders));
 }
 
 /**

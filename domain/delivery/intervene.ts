@@ -4,6 +4,8 @@
  */
 
 import { type DriverFacts } from '../driver/availability';
+import { payMaxIn } from '../money/cityPay';
+import { moneyText } from '../money/currency';
 import { driverRoom } from '../notices/message';
 import { announceAssignment, assign, beginAssignment, endAssignment } from './changes/assignments';
 import { type ChangeSet, iso } from './changes/changeSet';
@@ -147,11 +149,13 @@ function passGoods(
 export function raisePay(changes: ChangeSet, { bonusCents, why }: EventOf<'raisePay'>): Answer {
   const { deliveryId, status, payCents, bonusCents: current } = changes.delivery;
   if (!isBeforePickup(status)) return illegalMove(changes.delivery, 'raise the pay');
-  if (bonusCents < current) return refuse('PAY_NOT_RAISED', `the bonus is already ${current} cents`);
+  const { cityPay, cityLocale, currency } = changes.delivery;
+  const shown = (amount: number): string => moneyText(amount, currency, cityLocale);
+  if (bonusCents < current) return refuse('PAY_NOT_RAISED', `the bonus is already ${shown(current)}`);
   if (bonusCents > current) {
-    const { payMaxCents } = changes.limits.orders;
+    const { payMaxCents } = payMaxIn(cityPay, changes.limits.orders);
     if (payCents + bonusCents > payMaxCents)
-      return refuse('PAY_NOT_ALLOWED', `the pay with its bonus is at most ${payMaxCents} cents`);
+      return refuse('PAY_NOT_ALLOWED', `the pay with its bonus is at most ${shown(payMaxCents)}`);
     raiseBonus(changes, bonusCents, why);
   }
   return { outcome: 'payRaised', deliveryId, payCents: payCents + bonusCents };
@@ -170,12 +174,13 @@ function raiseBonus(changes: ChangeSet, bonusCents: number, why: string): void {
 /** The carrier gets more from now on, and is told. */
 export function payMore(changes: ChangeSet, assignment: AssignmentFacts, payCents: number): void {
   const { driverId } = assignment;
-  const { deliveryId } = changes.delivery;
+  const { deliveryId, currency, cityLocale } = changes.delivery;
+  const payText = moneyText(payCents, currency, cityLocale);
   changes.putAssignment({ ...assignment, payCents });
   changes.emit({
     rooms: [driverRoom(driverId)],
     event: 'PAY_RAISED',
-    body: { deliveryId, driverId, payCents, at: iso(changes.now) },
+    body: { deliveryId, driverId, payCents, currency, payText, at: iso(changes.now) },
   });
 }
 

@@ -6,6 +6,7 @@
 import { takesWork } from '../driver/availability';
 import { answersOffers } from '../matching/candidate';
 import { searchBackoffMs } from '../matching/searchPlan';
+import { moneyText } from '../money/currency';
 import { driverRoom, opsRoom } from '../notices/message';
 import { isAboutCarrier } from '../support/supportCase';
 import { assign } from './changes/assignments';
@@ -168,6 +169,7 @@ function announceOffer(changes: ChangeSet, offer: OfferFacts, { payload }: Chose
 
 /** Web push for a closed app: it is sent only if no app has shown the offer shortly after. ADR 10. */
 function pushOffer(changes: ChangeSet, { offerId, driverId, payCents }: OfferFacts): void {
+  const { cityId, cityLocale, currency } = changes.delivery;
   changes.send({
     kind: 'notify',
     notice: {
@@ -176,9 +178,9 @@ function pushOffer(changes: ChangeSet, { offerId, driverId, payCents }: OfferFac
       what: 'open',
       severity: 'info',
       title: 'New delivery',
-      text: `Pay: ${(payCents / 100).toFixed(2)}`,
+      text: `Pay: ${moneyText(payCents, currency, cityLocale)}`,
       link: `/offers/${offerId}`,
-      cityId: changes.delivery.cityId,
+      cityId,
       facts: { offerId },
       at: changes.now,
     },

@@ -31,8 +31,8 @@ export type PayBreakdown = {
 };
 
 /**
- * The default tariff of a city: 3.00 a job, 0.80 a kilometre, 0.10 a minute. Waiting pays 0.20 a minute after
- * the first five minutes.
+ * The tariff of a city that sets none: 3.00 a job, 0.80 a kilometre, 0.10 a minute, where the currency has two
+ * decimals. Waiting pays 0.20 a minute after the first five minutes.
  */
 export const DEFAULT_PAY_TARIFF: PayTariff = {
   baseCents: 300,

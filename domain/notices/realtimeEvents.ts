@@ -43,7 +43,11 @@ const offerPayload = z
     readyAt: instantText,
     pickup: z.strictObject({ address: z.string(), point, notes: z.string().nullable() }),
     dropoff: z.strictObject({ address: z.string(), point }),
-    payCents: z.int().meta({ description: 'Pay of the driver, including the bonus' }),
+    payCents: z.int().meta({ description: 'Pay of the driver, including the bonus, in minor units' }),
+    payText: z
+      .string()
+      .optional()
+      .meta({ description: 'payCents as people of the city read it; absent in offers of release 2.1.0' }),
     toPickupMeters: z.int().meta({ description: 'Distance from the driver to the pickup' }),
   })
   .meta({ id: 'OfferPayload', description: 'The delivery as shown to the driver' });
@@ -143,7 +147,9 @@ const payRaised = z
   .strictObject({
     deliveryId: z.uuid(),
     driverId: z.uuid(),
-    payCents: z.int().meta({ description: 'Total pay, including the bonus' }),
+    payCents: z.int().meta({ description: 'Total pay, including the bonus, in minor units' }),
+    currency: z.string().optional().meta({ description: 'ISO 4217' }),
+    payText: z.string().optional().meta({ description: 'payCents as people of the city read it' }),
     at,
   })
   .meta({ id: 'PayRaised' });
@@ -307,7 +313,7 @@ export type EventBody<E extends EventName> = z.output<(typeof REALTIME_EVENTS)[E
 
 /** The payload of an offer. Pay and distance to pickup depend on the driver, the rest on the delivery. */
 export type OfferPayload = z.output<typeof offerPayload>;
-export type ShownDelivery = Omit<OfferPayload, 'payCents' | 'toPickupMeters'>;
+export type ShownDelivery = Omit<OfferPayload, 'payCents' | 'payText' | 'toPickupMeters'>;
 
 type MessageKind = { from: readonly Audience[]; summary: string; body: z.ZodObject; reply: z.ZodObject };
 

@@ -6,6 +6,7 @@
 import { canonicalJson } from '../audit/canonicalJson';
 import { type ParcelSize } from '../driver/vehicles';
 import { distanceMeters, type Point, type TravelModel } from '../geo/places';
+import { type PayTariff } from '../money/pay';
 import { pickupDueAt, searchBeginsAt, wayTimes } from './orderTimes';
 import { tariffPayCents } from './tariffPay';
 
@@ -46,12 +47,13 @@ export type OrderState = {
   searchAt: number;
 };
 
-/** `payMaxCents`: the most that a change may raise the pay to. */
+/** `payMaxCents`: the most that a change may raise the pay to. `tariff`: the city's. */
 export type ChangeLimits = {
   searchLeadMs: number;
   travel: TravelModel;
   timeScale: number;
   payMaxCents: number;
+  tariff: PayTariff;
 };
 
 /** The order after a change, and the fields whose value is another one now: `dropoff.notes` and the like. */
@@ -100,9 +102,9 @@ export function isShownInOffers(field: string): boolean {
 }
 
 /** A longer way is paid by the tariff; a shorter one takes nothing from what was promised. */
-function withNewWay(order: OrderState, { travel, payMaxCents }: ChangeLimits): OrderState {
+function withNewWay(order: OrderState, { travel, payMaxCents, tariff }: ChangeLimits): OrderState {
   const meters = distanceMeters(order.pickup.point, order.dropoff.point);
-  const more = tariffPayCents(meters, travel) - tariffPayCents(order.distanceMeters, travel);
+  const more = tariffPayCents(meters, travel, tariff) - tariffPayCents(order.distanceMeters, travel, tariff);
   const raised = Math.min(order.payCents + more, payMaxCents);
   return {
     ...order,

@@ -46,16 +46,18 @@ export function cappedBonus(
 }
 
 /**
- * Only ops set what a driver gets, within the cap.
+ * Only ops set what a driver gets, within the cap of the city.
  * @param payCents null = by the tariff
+ * @param shown an amount in words, for people
  */
 export function payRefusal(
   payCents: number | null,
   { kind }: Pick<Actor, 'kind'>,
   { payMaxCents }: Pick<OrderLimits, 'payMaxCents'>,
+  shown: (amount: number) => string,
 ): OrderRefusal | null {
   if (payCents === null) return null;
   if (kind !== 'ops') return { refused: 'PAY_NOT_ALLOWED', detail: 'only ops set the pay of a driver' };
   if (payCents <= payMaxCents) return null;
-  return { refused: 'PAY_NOT_ALLOWED', detail: `the pay is at most ${payMaxCents} cents` };
+  return { refused: 'PAY_NOT_ALLOWED', detail: `the pay is at most ${shown(payMaxCents)}` };
 }

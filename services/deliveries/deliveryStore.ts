@@ -3,6 +3,7 @@ import { type EscalatedState } from '../../domain/delivery/escalation';
 import { type UnassignedClock } from '../../domain/delivery/unassignedClock';
 import { type Decision, type Meeting, type DeliveryState } from '../../domain/delivery/deliveryState';
 import { type ParcelSize } from '../../domain/driver/vehicles';
+import { type CityPay } from '../../domain/money/cityPay';
 import { type Point } from '../../domain/geo/places';
 import { type ChangeRequest } from '../../domain/orders/orderChange';
 import { type ShownDelivery } from '../../domain/notices/realtimeEvents';
@@ -30,6 +31,10 @@ export type SearchFacts = {
   clock: UnassignedClock;
   /** Minutes until each level in this city; empty: the settings apply. */
   cityEscalationMinutes: readonly number[];
+  /** How amounts are written in this city; null: in English. */
+  cityLocale: string | null;
+  /** What this city sets for pay; null: the settings apply. */
+  cityPay: CityPay | null;
   isHeld: boolean;
   /** Without the bonus. */
   payCents: number;

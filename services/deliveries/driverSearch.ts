@@ -7,6 +7,8 @@ import { type Candidate, type Wanted } from '../../domain/matching/candidate';
 import { nextExclusionEndsAt } from '../../domain/matching/exclusion';
 import { rankCandidates, type Ranking } from '../../domain/matching/ranking';
 import { searchKind, searchRadiusMeters } from '../../domain/matching/searchPlan';
+import { moneyText } from '../../domain/money/currency';
+import { payMaxIn, withBonusOf, withEarningsStepOf } from '../../domain/money/cityPay';
 import { cappedBonus } from '../../domain/orders/orderRules';
 import { carriersOf } from '../../domain/driver/vehicles';
 import { ImpossibleEvent } from '../impossibleEvent';
@@ -115,7 +117,11 @@ function planOf(
   const subject = { cityId: facts.cityId, key: deliveryId };
   const escalates = features.isOn('escalation', subject);
   const state = escalates
-    ? stateAfterDue(facts, limitsIn(facts.cityEscalationMinutes, limits.escalation), now)
+    ? stateAfterDue(
+        facts,
+        withBonusOf(facts.cityPay, limitsIn(facts.cityEscalationMinutes, limits.escalation)),
+        now,
+      )
     : facts;
   const kind = searchKind({
     offersOn: features.isOn('driver_offers', subject),
@@ -125,7 +131,7 @@ function planOf(
   const bonusCents = cappedBonus(
     facts.payCents,
     { before: facts.bonusCents, after: state.bonusCents },
-    limits.orders,
+    payMaxIn(facts.cityPay, limits.orders),
   );
   return {
     facts: { ...facts, ...state, bonusCents },
@@ -185,7 +191,7 @@ async function rankNear(
   return rankCandidates(
     candidatesOf(deps, near, known),
     { kind, parcelSize, payCents: payCents + bonusCents, readyAt, level, now },
-    deps.limits.ranking,
+    withEarningsStepOf(facts.cityPay, deps.limits.ranking),
   );
 }
 
@@ -227,6 +233,7 @@ const KEPT = 20;
 
 function chosenOf({ facts, kind, ranking, near, radiusMeters }: SearchResult, driverId: string): Chosen {
   const toPickup = near.find((each) => each.driverId === driverId);
+  const payCents = facts.payCents + facts.bonusCents;
   return {
     driverId,
     why: {
@@ -239,7 +246,8 @@ function chosenOf({ facts, kind, ranking, near, radiusMeters }: SearchResult, dr
     },
     payload: {
       ...facts.shown,
-      payCents: facts.payCents + facts.bonusCents,
+      payCents,
+      payText: moneyText(payCents, facts.shown.currency, facts.cityLocale),
       toPickupMeters: Math.round(toPickup?.distanceMeters ?? 0),
     },
   };

@@ -107,14 +107,14 @@ describe('a delivery that cannot make its window', () => {
     const scene = await set(LONG_ENOUGH, [{}]);
     const { driverId } = await scene.accepted();
     expect(await sweep()).toMatchObject({ watched: 1, told: 0 });
-    const now = Date.now();
     const point = { lat: PICKUP.lat + 0.1, lng: PICKUP.lng };
-    await world.map.recordPositions(
-      driverId,
-      [{ point, at: now, accuracyMeters: 8, speedMps: null, headingDegrees: null }],
-      now,
-    );
-    expect(await sweep()).toMatchObject({ watched: 1, told: 1 });
+    const at = Date.now();
+    const readViews: typeof world.map.readViews = async (driverIds) =>
+      (await world.map.readViews(driverIds)).map((view) => ({
+        ...view,
+        entry: view.entry && { ...view.entry, lastFix: { point, at, receivedAt: at } },
+      }));
+    expect(await sweep({ readViews })).toMatchObject({ watched: 1, told: 1 });
     expect(await scene.cases()).toMatchObject([{ reason: 'WINDOW_AT_RISK', driverId }]);
   });
 

@@ -409,6 +409,8 @@ describe('the case of a delivery', () => {
         readyAt: at,
         windowFrom: null,
         windowTo: null,
+        feeText: null,
+        payText: null,
         currency: 'EUR',
         feeCents: 1,
         payCents: 2,

@@ -38,6 +38,8 @@ describe('a city', () => {
     expect((await world.as(ops()).put('/v2/cities/berlin', BERLIN).expect(201)).body).toEqual({
       cityId: 'berlin',
       ...BERLIN,
+      locale: null,
+      pay: null,
       country: null,
       serviceRadiusMeters: null,
       escalationMinutes: null,

@@ -134,13 +134,17 @@ describe('a phone number', () => {
 describe('the pay of an order', () => {
   it('is set by ops only, within the cap', () => {
     const [ops, merchant] = [{ kind: 'ops' }, { kind: 'merchant' }] as const;
-    expect(payRefusal(null, merchant, ORDER_LIMITS)).toBeNull();
+    const shown = (amount: number): string => `${amount} yen`;
+    expect(payRefusal(null, merchant, ORDER_LIMITS, shown)).toBeNull();
     for (const payCents of [0, 700, 100_000_000])
-      expect(payRefusal(payCents, merchant, ORDER_LIMITS)).toMatchObject({ refused: 'PAY_NOT_ALLOWED' });
-    for (const payCents of [0, 700, 100_000]) expect(payRefusal(payCents, ops, ORDER_LIMITS)).toBeNull();
-    expect(payRefusal(100_001, ops, ORDER_LIMITS)).toMatchObject({
+      expect(payRefusal(payCents, merchant, ORDER_LIMITS, shown)).toMatchObject({
+        refused: 'PAY_NOT_ALLOWED',
+      });
+    for (const payCents of [0, 700, 100_000])
+      expect(payRefusal(payCents, ops, ORDER_LIMITS, shown)).toBeNull();
+    expect(payRefusal(100_001, ops, ORDER_LIMITS, shown)).toMatchObject({
       refused: 'PAY_NOT_ALLOWED',
-      detail: 'the pay is at most 100000 cents',
+      detail: 'the pay is at most 100000 yen',
     });
   });
 

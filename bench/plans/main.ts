@@ -32,6 +32,7 @@ import { type CallFigures, figuresOf, measure, table } from './figures';
 import { markIngestUp, syncDrivers } from './liveDrivers';
 import { orderCalls } from './orderCalls';
 import { orderChangeCalls } from './orderChangeCalls';
+import { profileCalls, rareSweepCalls, stateCalls } from './profileCalls';
 import { readCalls } from './reads';
 import { openOf, type Seed, seedAll } from './seed';
 import { StatementWatch } from './statements';
@@ -224,7 +225,10 @@ async function measureAll(
       ...writeCalls(site, draw),
       ...orderCalls(site, draw),
       ...orderChangeCalls(site, draw),
+      ...profileCalls(site, draw),
+      ...stateCalls(site, draw),
       ...sweepCalls(site, draw),
+      ...rareSweepCalls(site, draw),
       ...auditCalls(site, draw),
       ...outboxCalls(site),
     ];

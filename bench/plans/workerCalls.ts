@@ -136,7 +136,12 @@ export function eventCalls(site: Site, draw: Draw): Call[] {
     ),
     callAfter(
       'push subscriptions for an offer',
-      async () => draw.one('liveOffers'),
+      async () => {
+        const offer = draw.one('liveOffers');
+        // A driver's reads before this call count as shown, and what was shown is not pushed.
+        await db.offer.update({ where: { id: offer.id }, data: { reachedAt: null } });
+        return offer;
+      },
       ({ id: offerId, driverId }) =>
         push.notify({ ...pushed, to: { kind: 'driver', driverId }, facts: { offerId }, at: clock() }),
     ),

@@ -43,6 +43,8 @@ test(
       '1',
       '--without',
       'deliveries_open',
+      '--without',
+      'deliveries_open_of_a_merchant',
       '--only',
       'sweep of open rows',
     );

@@ -1,0 +1,91 @@
+import { ensureAuditPartitions } from '../../adapters/postgres/auditPartitions';
+import type { OverdueStage } from '../../domain/driver/stageWatch';
+import { type Call, call, callAfter, merchant, type Site, textOf } from './calls';
+import type { Draw } from './draw';
+
+/** Profiles of drivers and merchants, and how customers follow a delivery. */
+export function profileCalls({ api }: Site, draw: Draw): Call[] {
+  const merchants = 'GET /v2/merchants';
+  return [
+    callAfter(
+      'PATCH /v2/drivers/:id of the vehicle',
+      async () => {
+        const body = { cityId: draw.city(), name: 'Bench', vehicleKind: 'CAR', offerVersion: 2 };
+        return textOf(await api.ask('POST /v2/drivers', { body }), 'driverId');
+      },
+      (id) => api.ask('PATCH /v2/drivers/:id', { params: { id }, body: { vehicleKind: 'VAN' } }),
+    ),
+    call(merchants, () => api.ask(merchants, { query: { limit: '10' } })),
+    callAfter(
+      `${merchants}, next page`,
+      async () => textOf(await api.ask(merchants, { query: { limit: '10' } }), 'nextCursor'),
+      (cursor) => api.ask(merchants, { query: { cursor } }),
+    ),
+    callAfter(
+      'GET /v2/merchants/:id',
+      async () => draw.one('closed').merchantId,
+      (id) => api.ask('GET /v2/merchants/:id', { params: { id }, as: merchant(id) }),
+    ),
+    callAfter(
+      'PATCH /v2/merchants/:id',
+      async () => draw.one('closed').merchantId,
+      (id) => api.ask('PATCH /v2/merchants/:id', { params: { id }, body: { name: `Shop ${Math.random()}` } }),
+    ),
+    callAfter(
+      'POST /v2/deliveries/:id/tracking-token',
+      async () => draw.one('searching').id,
+      (id) => api.ask('POST /v2/deliveries/:id/tracking-token', { params: { id } }),
+    ),
+    callAfter(
+      'GET /v2/tracking',
+      async () => draw.one('closed').id,
+      (deliveryId) =>
+        api.ask('GET /v2/tracking', {
+          as: { role: 'tracking', subject: `tracking/${deliveryId}`, deliveryId },
+        }),
+    ),
+  ];
+}
+
+/** What clients are sent when they connect. */
+export function stateCalls({ world: { services } }: Site, draw: Draw): Call[] {
+  const { roomStates } = services;
+  const cities = () => [draw.city(), draw.city(), draw.city()];
+  return [
+    call('state of ops', () => roomStates.ops('all')),
+    call('state of ops of three cities', () => roomStates.ops(cities())),
+    callAfter(
+      'state of a merchant',
+      async () => draw.one('closed').merchantId,
+      (id) => roomStates.merchant(id),
+    ),
+  ];
+}
+
+/** What the hourly and the lost-drivers sweep do once a month, and once a stage. */
+export function rareSweepCalls({ world: { db, services, clock } }: Site, draw: Draw): Call[] {
+  let month = 12;
+  const overdue = async (tell: OverdueStage['tell']): Promise<OverdueStage> => {
+    const { id: deliveryId, driverId } = draw.one('assigned');
+    const ofDelivery = { deliveryId, driverId, state: 'ACTIVE' } as const;
+    const { id: assignmentId } = await db.assignment.findFirstOrThrow({ where: ofDelivery });
+    const dueAt = clock() - 60_000;
+    await db.assignment.update({
+      where: { id: assignmentId },
+      data: { stage: 'ASSIGNED', stageDueAt: new Date(dueAt) },
+    });
+    return { tell, deliveryId, assignmentId, driverId, stage: 'ASSIGNED', dueAt };
+  };
+  return [
+    call('audit partition of another month', () =>
+      ensureAuditPartitions(db, new Date(clock() + (month += 1) * 31 * 86_400_000), 1),
+    ),
+    ...(['driver', 'ops'] as const).map((tell) =>
+      callAfter(
+        `overdue stage, told to ${tell}`,
+        () => overdue(tell),
+        (stage) => services.overdueStages.tell(stage, 'plans'),
+      ),
+    ),
+  ];
+}

@@ -88,6 +88,7 @@ function growthEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     LOG_LEVEL: 'error',
     POSITION_FRESH_SECONDS: '3600',
     POSITION_OFFLINE_MINUTES: '1440',
+    LOST_AFTER_SILENCE_SECONDS: '86400',
     ...given,
   });
 }

@@ -3,7 +3,7 @@ import type { World } from './world';
 
 /** A driver counts as silent only for time in which ingest was up; here it has been up for this long. */
 const HEARD_FOR_MS = 3_600_000;
-const SILENT_FOR_MS = 3_000_000;
+const SILENT_FOR_MS = 2 * 3_600_000;
 const AT_ONCE = 500;
 
 /** Marks ingest as up for the whole time. */

@@ -2,11 +2,18 @@ import { ensureAuditPartitions } from '../../adapters/postgres/auditPartitions';
 import type { OverdueStage } from '../../domain/driver/stageWatch';
 import { type Call, call, callAfter, merchant, type Site, textOf } from './calls';
 import type { Draw } from './draw';
+import { refused } from './writes';
 
 /** Profiles of drivers and merchants, and how customers follow a delivery. */
 export function profileCalls({ api }: Site, draw: Draw): Call[] {
   const merchants = 'GET /v2/merchants';
   return [
+    call('POST /v2/drivers of v1', () =>
+      refused(
+        'V2_REQUIRED',
+        api.ask('POST /v2/drivers', { body: { cityId: draw.city(), name: 'Bench', vehicleKind: 'CAR' } }),
+      ),
+    ),
     callAfter(
       'PATCH /v2/drivers/:id of the vehicle',
       async () => {
@@ -63,18 +70,16 @@ export function stateCalls({ world: { services } }: Site, draw: Draw): Call[] {
 }
 
 /** What the hourly and the lost-drivers sweep do once a month, and once a stage. */
-export function rareSweepCalls({ world: { db, services, clock } }: Site, draw: Draw): Call[] {
+export function rareSweepCalls({ world: { db, services, clock } }: Site): Call[] {
   let month = 12;
   const overdue = async (tell: OverdueStage['tell']): Promise<OverdueStage> => {
-    const { id: deliveryId, driverId } = draw.one('assigned');
-    const ofDelivery = { deliveryId, driverId, state: 'ACTIVE' } as const;
-    const { id: assignmentId } = await db.assignment.findFirstOrThrow({ where: ofDelivery });
-    const dueAt = clock() - 60_000;
-    await db.assignment.update({
-      where: { id: assignmentId },
-      data: { stage: 'ASSIGNED', stageDueAt: new Date(dueAt) },
+    const { id, deliveryId, driverId } = await db.assignment.findFirstOrThrow({
+      where: { state: 'ACTIVE', delivery: { status: 'ASSIGNED' } },
     });
-    return { tell, deliveryId, assignmentId, driverId, stage: 'ASSIGNED', dueAt };
+    const dueAt = clock() - 60_000;
+    const untold = { stageDueAt: new Date(dueAt), stageRemindedAt: null, stageToldAt: null };
+    await db.assignment.update({ where: { id }, data: { stage: 'ASSIGNED', ...untold } });
+    return { tell, deliveryId, assignmentId: id, driverId, stage: 'ASSIGNED', dueAt };
   };
   return [
     call('audit partition of another month', () =>

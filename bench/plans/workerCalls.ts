@@ -33,7 +33,7 @@ import { type Call, call, callAfter, type Site } from './calls';
 import type { Draw } from './draw';
 import { markIngestUp, syncDrivers } from './liveDrivers';
 import { runEvent } from './world';
-import { posted } from './writes';
+import { latOf, posted } from './writes';
 
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 const nothing = (): void => {};
@@ -251,15 +251,17 @@ export function driverCalls(site: Site, draw: Draw): Call[] {
     callAfter(
       'archiving positions',
       async () => {
-        const fix = {
-          at: clock(),
-          point: { lat: 40.01, lng: 5 },
-          accuracyMeters: 5,
-          speedMps: null,
-          headingDegrees: null,
-        };
-        for (let count = 0; count < 200; count += 1)
-          await map.recordPositions(draw.one('busy').id, [fix], clock());
+        for (let count = 0; count < 200; count += 1) {
+          const { id, cityId } = draw.one('busy');
+          const fix = {
+            at: clock(),
+            point: { lat: latOf(cityId) + 0.01, lng: 5 },
+            accuracyMeters: 5,
+            speedMps: null,
+            headingDegrees: null,
+          };
+          await map.recordPositions(id, [fix], clock());
+        }
       },
       () => archive.archiveAll(),
     ),

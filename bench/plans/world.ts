@@ -87,7 +87,7 @@ export function createWorld({
     settings: {
       orders: settings.orders,
       corsOrigins: null,
-      requireV2From: null,
+      requireV2From: 0, // long ago, so that a driver of v1 is looked up
       api: {
         host: '127.0.0.1',
         port: 0,

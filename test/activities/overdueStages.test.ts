@@ -157,7 +157,7 @@ it('sweeps that overlap, and a worker that starts again, tell nobody twice', asy
   expect(await reminders(scene)).toHaveLength(1);
 });
 
-it('a step that comes between sweep and telling wins', async () => {
+it('telling is once, however many tell, and a step that comes before it wins', async () => {
   const scene = await carried('arriveAtPickup');
   await idle(scene, 0);
   const [assignment] = await scene.assignments();
@@ -169,6 +169,8 @@ it('a step that comes between sweep and telling wins', async () => {
     stage: 'AT_PICKUP',
     dueAt: start,
   } as const;
+  const told = await Promise.all([1, 2, 3].map(() => overdueStages().tell(stage, 'test')));
+  expect(told.filter((isTold) => isTold)).toHaveLength(1);
   await scene.steps('pickUp');
   expect(await overdueStages().tell(stage, 'test')).toBe(false);
   expect(await overdueStages().tell({ ...stage, tell: 'ops' }, 'test')).toBe(false);

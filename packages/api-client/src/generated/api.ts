@@ -5331,7 +5331,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description INVALID_CENTER */
+                /** @description INVALID_CENTER, UNKNOWN_CURRENCY */
                 422: {
                     headers: {
                         [name: string]: unknown;
@@ -9474,7 +9474,7 @@ export interface components {
          * @description Stable; clients decide by it. Later versions may add codes
          * @enum {string}
          */
-        ProblemCode: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "SUSPENDED" | "NOT_FOUND" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "IDEMPOTENCY_CONFLICT" | "ALREADY_EXISTS" | "OFFER_EXPIRED" | "OFFER_WITHDRAWN" | "ALREADY_ANSWERED" | "PAY_NOT_RAISED" | "NOT_PICKED_UP" | "GOODS_IN_HAND" | "GOODS_NOT_NEEDED" | "ILLEGAL_TRANSITION" | "TOO_MANY_OPEN_DELIVERIES" | "CASE_RESOLVED" | "CASE_NEEDS_DECISION" | "DRIVER_OFF_DUTY" | "DRIVER_ON_BREAK" | "DRIVER_HAS_NO_ROOM" | "DRIVER_HAS_WORK" | "DRIVER_AT_WORK" | "DRIVER_IN_OTHER_CITY" | "DRIVER_SUSPENDED" | "MERCHANT_SUSPENDED" | "DRIVER_NOT_AVAILABLE" | "PUSH_OFF" | "TRACKING_OFF" | "TRACKING_OVER" | "FEATURE_OFF" | "FEATURE_KILLED" | "FEATURE_CHANGED" | "NOT_ON_BREAK" | "NOT_PAUSED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "REASON_NOT_ALLOWED" | "INVALID_DURATION" | "INVALID_SHIFT_END" | "INVALID_AREA" | "STOP_OUT_OF_AREA" | "PAY_NOT_ALLOWED" | "INVALID_CENTER" | "IDEMPOTENCY_KEY_REUSED" | "PHONE_TOO_SHORT" | "UNKNOWN_CITY" | "UNKNOWN_MERCHANT" | "V2_REQUIRED" | "WRONG_CURRENCY" | "TIME_NOT_POSSIBLE" | "TOO_MANY_REQUESTS" | "INTERNAL" | "NOT_ANSWERED_IN_TIME" | "UNAVAILABLE";
+        ProblemCode: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "SUSPENDED" | "NOT_FOUND" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "IDEMPOTENCY_CONFLICT" | "ALREADY_EXISTS" | "OFFER_EXPIRED" | "OFFER_WITHDRAWN" | "ALREADY_ANSWERED" | "PAY_NOT_RAISED" | "NOT_PICKED_UP" | "GOODS_IN_HAND" | "GOODS_NOT_NEEDED" | "ILLEGAL_TRANSITION" | "TOO_MANY_OPEN_DELIVERIES" | "CASE_RESOLVED" | "CASE_NEEDS_DECISION" | "DRIVER_OFF_DUTY" | "DRIVER_ON_BREAK" | "DRIVER_HAS_NO_ROOM" | "DRIVER_HAS_WORK" | "DRIVER_AT_WORK" | "DRIVER_IN_OTHER_CITY" | "DRIVER_SUSPENDED" | "MERCHANT_SUSPENDED" | "DRIVER_NOT_AVAILABLE" | "PUSH_OFF" | "TRACKING_OFF" | "TRACKING_OVER" | "FEATURE_OFF" | "FEATURE_KILLED" | "FEATURE_CHANGED" | "NOT_ON_BREAK" | "NOT_PAUSED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "REASON_NOT_ALLOWED" | "INVALID_DURATION" | "INVALID_SHIFT_END" | "INVALID_AREA" | "STOP_OUT_OF_AREA" | "PAY_NOT_ALLOWED" | "INVALID_CENTER" | "IDEMPOTENCY_KEY_REUSED" | "PHONE_TOO_SHORT" | "UNKNOWN_CITY" | "UNKNOWN_MERCHANT" | "V2_REQUIRED" | "UNKNOWN_CURRENCY" | "WRONG_CURRENCY" | "TIME_NOT_POSSIBLE" | "TOO_MANY_REQUESTS" | "INTERNAL" | "NOT_ANSWERED_IN_TIME" | "UNAVAILABLE";
         V1Location: {
             lat: number;
             lng: number;
@@ -9625,11 +9625,16 @@ export interface components {
             windowFrom: string | null;
             /** Format: date-time */
             windowTo: string | null;
+            /** @description ISO 4217. Amounts are in its minor units: cents, yen, fils */
             currency: string;
             /** @description What the merchant pays; null for drivers */
             feeCents: number | null;
+            /** @description feeCents as people of the city read it; null for drivers */
+            feeText: string | null;
             /** @description What the driver earns, including the bonus; null for merchants */
             payCents: number | null;
+            /** @description payCents as people of the city read it; null for merchants */
+            payText: string | null;
             distanceMeters: number;
             /** Format: date-time */
             searchAt: string;
@@ -9766,11 +9771,16 @@ export interface components {
             windowFrom: string | null;
             /** Format: date-time */
             windowTo: string | null;
+            /** @description ISO 4217. Amounts are in its minor units: cents, yen, fils */
             currency: string;
             /** @description What the merchant pays; null for drivers */
             feeCents: number | null;
+            /** @description feeCents as people of the city read it; null for drivers */
+            feeText: string | null;
             /** @description What the driver earns, including the bonus; null for merchants */
             payCents: number | null;
+            /** @description payCents as people of the city read it; null for merchants */
+            payText: string | null;
             distanceMeters: number;
             /** Format: date-time */
             searchAt: string;
@@ -10061,8 +10071,10 @@ export interface components {
                 address: string;
                 point: components["schemas"]["Point"];
             };
-            /** @description Pay of the driver, including the bonus */
+            /** @description Pay of the driver, including the bonus, in minor units */
             payCents: number;
+            /** @description payCents as people of the city read it; absent in offers of release 2.1.0 */
+            payText?: string;
             /** @description Distance from the driver to the pickup */
             toPickupMeters: number;
         };
@@ -10127,6 +10139,19 @@ export interface components {
             timezone: string;
             currency: string;
             center: components["schemas"]["Point"];
+            /** @description How amounts are written. Null: in English */
+            locale: string | null;
+            /** @description Null: the settings apply */
+            pay: {
+                /** @description For each job */
+                baseCents: number;
+                centsPerKm: number;
+                centsPerMinute: number;
+                /** @description What level 2 adds to the pay */
+                escalationBonusCents: number;
+                /** @description The most that ops may set, and that bonuses may reach */
+                maxCents: number;
+            } | null;
             /** @description Null: that of the time zone */
             country: string | null;
             /** @description Null: the global setting applies */
@@ -10139,6 +10164,19 @@ export interface components {
             timezone: string;
             currency: string;
             center: components["schemas"]["Point"];
+            /** @description How amounts are written. Null: in English. Omitted: unchanged */
+            locale?: string | null;
+            /** @description Null: the settings apply. Omitted: unchanged */
+            pay?: {
+                /** @description For each job */
+                baseCents: number;
+                centsPerKm: number;
+                centsPerMinute: number;
+                /** @description What level 2 adds to the pay */
+                escalationBonusCents: number;
+                /** @description The most that ops may set, and that bonuses may reach */
+                maxCents: number;
+            } | null;
             /** @description Of local phone numbers. Null: that of the time zone. Omitted: unchanged */
             country?: string | null;
             /** @description How far from the centre stops and zones may be. Null: the setting. Omitted: unchanged */
@@ -10379,11 +10417,16 @@ export interface components {
                 windowFrom: string | null;
                 /** Format: date-time */
                 windowTo: string | null;
+                /** @description ISO 4217. Amounts are in its minor units: cents, yen, fils */
                 currency: string;
                 /** @description What the merchant pays; null for drivers */
                 feeCents: number | null;
+                /** @description feeCents as people of the city read it; null for drivers */
+                feeText: string | null;
                 /** @description What the driver earns, including the bonus; null for merchants */
                 payCents: number | null;
+                /** @description payCents as people of the city read it; null for merchants */
+                payText: string | null;
                 distanceMeters: number;
                 /** Format: date-time */
                 searchAt: string;
@@ -10541,8 +10584,11 @@ export interface components {
             unassignedSince: string | null;
             /** @description Total time without a driver so far, over all searches */
             unassignedSeconds: number;
-            /** @description What the driver earns, including the bonus */
+            /** @description What the driver earns, including the bonus, in minor units */
             payCents: number;
+            currency: string;
+            /** @description payCents as people of the city read it */
+            payText: string;
             /**
              * @description Why the search waits for ops
              * @enum {string|null}

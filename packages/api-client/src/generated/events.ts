@@ -81,8 +81,10 @@ export interface components {
                 address: string;
                 point: components["schemas"]["Point"];
             };
-            /** @description Pay of the driver, including the bonus */
+            /** @description Pay of the driver, including the bonus, in minor units */
             payCents: number;
+            /** @description payCents as people of the city read it; absent in offers of release 2.1.0 */
+            payText?: string;
             /** @description Distance from the driver to the pickup */
             toPickupMeters: number;
         };
@@ -185,8 +187,12 @@ export interface components {
             deliveryId: string;
             /** Format: uuid */
             driverId: string;
-            /** @description Total pay, including the bonus */
+            /** @description Total pay, including the bonus, in minor units */
             payCents: number;
+            /** @description ISO 4217 */
+            currency?: string;
+            /** @description payCents as people of the city read it */
+            payText?: string;
             /**
              * Format: date-time
              * @description When it happened

@@ -125,12 +125,13 @@ async function deliver(notice: Notice, notifier: Notifier, sending: Sending): Pr
 /** @returns the refusal, or null where it was sent. @throws if it must be retried */
 async function attempt(
   notice: Notice,
-  { channel, second, notify }: Notifier,
+  notifier: Notifier,
   { channels, notifiers, clock, log }: Sending,
 ): Promise<NoticeRefused | null> {
+  const { channel, second } = notifier;
   const stop = notificationSeconds.startTimer({ channel });
   try {
-    const outcome: NoticeOutcome = await notify(notice);
+    const outcome: NoticeOutcome = await notifier.notify(notice);
     notifications.inc({ channel, result: outcome });
     if (outcome === 'sent') channels.sent(channel);
     return null;

@@ -10,7 +10,6 @@ import {
 import { type OverdueStage } from '../../domain/driver/stageWatch';
 import { type Message } from '../../domain/notices/message';
 import { type TravelModel } from '../../domain/geo/places';
-import { type Database } from '../../adapters/postgres/database';
 import {
   storeSilentCities,
   readWatched,

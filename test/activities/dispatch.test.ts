@@ -6,6 +6,7 @@ import { readCandidates } from '../../adapters/postgres/candidates';
 import { readerOf } from '../../adapters/postgres/database';
 import { dayIn } from '../../domain/money/workday';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { v7 as newId } from 'uuid';
 import type { IncomingEvent } from '../../domain/delivery/events';
 import type { Step } from '../../domain/delivery/status';
 import type { Answer } from '../../domain/delivery/deliveryState';
@@ -504,6 +505,18 @@ const REPEATS: readonly Repeat[] = [
       await scene.send({ kind: 'leaveDelivery', ...job(await scene.accepted()), reason: 'OTHER' });
       expect(await scene.row()).toMatchObject({ heldReason: 'REASSIGNMENT_OFF', searchAgainAt: null });
       return { kind: 'resumeSearch', by: OPS, why: 'go on' };
+    },
+  },
+  {
+    name: 'changeOrder',
+    first: { outcome: 'orderChanged' },
+    before: async (scene) => {
+      await scene.offered();
+      const content = { pickup: {}, dropoff: { notes: 'ring twice' } };
+      const { id: changeId } = await world.db.orderChange.create({
+        data: { id: newId(), deliveryId: scene.deliveryId, requestKey: newId(), content },
+      });
+      return { kind: 'changeOrder', changeId, by: OPS };
     },
   },
   {

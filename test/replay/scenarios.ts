@@ -567,6 +567,12 @@ export const SCENARIOS: readonly Scenario[] = [
     play: (stage) => stage.sweep(WORKFLOWS.upkeepSweep),
   },
   {
+    workflow: WORKFLOWS.erasureSweep,
+    name: 'completed',
+    drivers: [],
+    play: (stage) => stage.sweep(WORKFLOWS.erasureSweep),
+  },
+  {
     workflow: WORKFLOWS.zoneHealthSweep,
     name: 'completed',
     drivers: [V2],

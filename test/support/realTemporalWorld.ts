@@ -22,6 +22,7 @@ import { createPresence } from '../../activities/sweeps/presence';
 import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
 import { createEscalationCheck } from '../../activities/sweeps/escalationCheck';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
+import { createErasureSweep } from '../../activities/sweeps/erasures';
 import { createWindowsSweep } from '../../activities/sweeps/windows';
 import { createWindowRisks } from '../../services/windowRisks';
 import type { ZoneHealthReport } from '../../services/zones/zoneHealth';
@@ -203,6 +204,15 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     log: { warn: () => {} },
     heartbeat: () => {},
   });
+  const sweepErasures = createErasureSweep({
+    db,
+    erasures: services.erasures,
+    clock,
+    newId,
+    keptMs: 86_400_000,
+    positionsKeptMs: 86_400_000,
+    heartbeat: () => {},
+  });
   const sweepZoneHealth = (): Promise<ZoneHealthReport> => zoneHealth.compute(null);
   const verifyAudit = createAuditCheck({
     chains: createAuditChains(db),
@@ -222,6 +232,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     checkEscalation,
     sweepLostDrivers,
     sweepWindows,
+    sweepErasures,
   };
   return { activities, handle, shown: { dispatcher, availability, emits, sweepClock, outage } };
 }

@@ -38,6 +38,7 @@ test('a worker reports its readiness and its effective features', async () => {
       status: 'ok',
       dependencies: { redis: 'ok' },
       features: { driver_offers: { state: 'ON', rolloutPercent: 25, cities: ['berlin'] } },
+      refusingChannels: [],
     },
   });
   Object.assign(world, { isRedisAway: true, state: 'OFF' });

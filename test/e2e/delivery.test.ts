@@ -4,9 +4,11 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ScheduleOverlapPolicy, type WorkflowHandle } from '@temporalio/client';
+import { v7 as newId } from 'uuid';
 import { deliveryWorkflowId } from '../../workflows/contract';
 import type { AsyncApiDocument } from '../../api/realtime/asyncapi';
 import { type Audience, AUDIENCES } from '../../domain/notices/realtimeEvents';
+import { createOverdueStages } from '../../services/overdueStages';
 import { payloadsOf } from '../replay/historyFiles';
 import { toRecorded } from '../../worker/replayCheck/historyJson';
 import { EventContract } from '../support/eventContract';
@@ -329,6 +331,10 @@ describe('realtime events', () => {
       await first.accept(offerId);
       expect(await desk.raisePay(deliveryId, 300, 'rain')).toMatchObject({ ok: true });
       await first.hears('PAY_RAISED', { deliveryId });
+      await changeNotes(city.merchantId, deliveryId);
+      await first.hears('ORDER_CHANGED', { deliveryId });
+      await remind(deliveryId, first.driverId);
+      await first.hears('STEP_OVERDUE', { deliveryId });
       await first.go(deliveryId, 'arriveAtPickup', 'pickUp');
       const to = { driverId: second.driverId, meeting: northOf(100) };
       expect(await desk.handOver(deliveryId, to, 'a flat tyre')).toMatchObject({ ok: true });
@@ -358,6 +364,36 @@ describe('realtime events', () => {
       for (const audience of AUDIENCES) await heard(audience, 'SESSION_EXPIRING', 'expiresAt');
       followers.forEach((socket) => void socket.disconnect());
     }));
+
+  async function changeNotes(merchantId: string, deliveryId: string): Promise<void> {
+    const { status } = await fetch(`${system.parts.apiUrl}/v2/deliveries/${deliveryId}`, {
+      method: 'PATCH',
+      headers: {
+        authorization: `Bearer ${await system.connections.login({ role: 'merchant', merchantId })}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify({ dropoff: { notes: 'ring twice' } }),
+    });
+    expect(status).toBe(200);
+  }
+
+  /** As the sweep does where a driver takes too long to the shop. Here nobody waits for that. */
+  async function remind(deliveryId: string, driverId: string): Promise<void> {
+    const { db } = system.parts;
+    const { id: assignmentId } = await db.assignment.findFirstOrThrow({ where: { deliveryId, driverId } });
+    const dueAt = Date.now() - 60_000;
+    const data = { stage: 'ASSIGNED', stageDueAt: new Date(dueAt) };
+    await db.assignment.update({ where: { id: assignmentId }, data });
+    const overdueStages = createOverdueStages({
+      db,
+      clock: Date.now,
+      newId,
+      pushes: false,
+      notifyRelay: () => {},
+    });
+    const stage = { tell: 'driver', deliveryId, assignmentId, driverId, stage: 'ASSIGNED', dueAt } as const;
+    expect(await overdueStages.tell(stage, 'e2e')).toBe(true);
+  }
 
   const heard = (audience: Audience, event: string, about: string): Promise<true> =>
     eventually(`${audience} hear ${event}`, async () =>

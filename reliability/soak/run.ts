@@ -76,6 +76,8 @@ function soakEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     ENABLE_AVAILABILITY_STATES: 'true',
     ENABLE_ESCALATION: 'true',
     ENABLE_AUTO_REASSIGNMENT: 'true',
+    // Idle connections of the load must be gone when the run looks for what is left.
+    API_KEEP_ALIVE_SECONDS: '5',
     LOG_LEVEL: 'warn',
     RATE_LIMIT_PER_MINUTE: '1000000',
     RATE_LIMIT_MERCHANT_PER_MINUTE: '1000000',

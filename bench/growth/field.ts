@@ -34,6 +34,8 @@ const SLOTS = 8;
 const METERS_A_DEGREE = 111_195;
 /** Beyond the radius of an escalated search (22.5 km), so that slots and waiting orders do not interact. */
 const FAR_DEGREES = 1;
+/** Includes the places that no search reaches. */
+const SERVICE_RADIUS_METERS = 200_000;
 /**
  * Other drivers stand within the first search radius (3 km), but at a longer travel time than the slot's own
  * driver.
@@ -56,7 +58,14 @@ export async function openField(
   const ops = await connections.ops('growth');
   requireSuccess(
     'the city',
-    await ops.putCity({ cityId, name: 'Growth', timezone: 'UTC', currency: 'EUR', center: placeOf(0) }),
+    await ops.putCity({
+      cityId,
+      name: 'Growth',
+      timezone: 'UTC',
+      currency: 'EUR',
+      center: placeOf(0),
+      serviceRadiusMeters: SERVICE_RADIUS_METERS,
+    }),
   );
   requireSuccess('the shop', await ops.putMerchant({ merchantId, name: 'Shop of growth' }));
   const merchant = await connections.merchant(merchantId);

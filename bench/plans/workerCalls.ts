@@ -345,7 +345,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     erasures: world.services.erasures,
     clock,
     newId,
-    keptMs: 364 * DAY_MS, // the seed covers a year
+    keptMs: 350 * DAY_MS, // the seed covers a year
     positionsKeptMs: settings.positionsKeptMs,
     heartbeat: nothing,
   });

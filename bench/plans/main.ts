@@ -228,7 +228,7 @@ async function measureAll(
       ...profileCalls(site, draw),
       ...stateCalls(site, draw),
       ...sweepCalls(site, draw),
-      ...rareSweepCalls(site),
+      ...rareSweepCalls(site, draw),
       ...auditCalls(site, draw),
       ...outboxCalls(site),
     ];

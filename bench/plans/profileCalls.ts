@@ -1,4 +1,6 @@
+import { chainedEntry, type StoredEntry } from '../../adapters/postgres/auditChains';
 import { ensureAuditPartitions } from '../../adapters/postgres/auditPartitions';
+import { eraseTexts } from '../../adapters/postgres/erasedTexts';
 import type { OverdueStage } from '../../domain/driver/stageWatch';
 import { type Call, call, callAfter, merchant, type Site, textOf } from './calls';
 import type { Draw } from './draw';
@@ -70,7 +72,7 @@ export function stateCalls({ world: { services } }: Site, draw: Draw): Call[] {
 }
 
 /** What the hourly and the lost-drivers sweep do once a month, and once a stage. */
-export function rareSweepCalls({ world: { db, services, clock } }: Site): Call[] {
+export function rareSweepCalls({ world: { db, services, clock } }: Site, draw: Draw): Call[] {
   let month = 12;
   const overdue = async (tell: OverdueStage['tell']): Promise<OverdueStage> => {
     const { id, deliveryId, driverId } = await db.assignment.findFirstOrThrow({
@@ -81,7 +83,33 @@ export function rareSweepCalls({ world: { db, services, clock } }: Site): Call[]
     await db.assignment.update({ where: { id }, data: { stage: 'ASSIGNED', ...untold } });
     return { tell, deliveryId, assignmentId: id, driverId, stage: 'ASSIGNED', dueAt };
   };
+  const by = { actor: { kind: 'system', id: 'plans' }, erasureId: null, correlationId: 'plans' } as const;
+  const erased = async (chain: string): Promise<number> => {
+    const rows = await db.$queryRaw<
+      StoredEntry[]
+    >`SELECT * FROM audit_entries WHERE chain = ${chain} LIMIT 1`;
+    return db.$transaction((tx) => eraseTexts(tx, chain, rows.map(chainedEntry), { ...by, at: clock() }));
+  };
   return [
+    callAfter(
+      'texts of a delivery erased',
+      async () => draw.one('closed').id,
+      (id) => erased(`delivery/${id}`),
+    ),
+    callAfter(
+      'texts of a driver erased',
+      async () => draw.one('offDuty').id,
+      (id) => erased(`driver/${id}`),
+    ),
+    callAfter(
+      'texts of a configuration erased',
+      async () => {
+        const [head] = await db.$queryRaw<{ chain: string }[]>`SELECT chain FROM audit_heads LIMIT 1`;
+        if (!head) throw new Error('no configuration was changed');
+        return head.chain;
+      },
+      erased,
+    ),
     call('audit partition of another month', () =>
       ensureAuditPartitions(db, new Date(clock() + (month += 1) * 31 * 86_400_000), 1),
     ),

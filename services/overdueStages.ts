@@ -3,7 +3,7 @@ import { type OverdueStage } from '../domain/driver/stageWatch';
 import { overdueCase, reminder } from '../domain/support/overdueStage';
 import { type Entry } from '../domain/delivery/deliveryState';
 import { type Message } from '../domain/notices/message';
-import { writeEntries } from '../adapters/postgres/audit';
+import { addToDeliveryChain } from '../adapters/postgres/chainEntries';
 import { type Database, type Tx, readerOf } from '../adapters/postgres/database';
 import { readDelivery, type ReadDelivery, readOpenCase } from '../adapters/postgres/deliveryRow';
 import { enqueue } from '../adapters/postgres/outbox';
@@ -67,19 +67,10 @@ async function tell(
 
 async function write(
   tx: Tx,
-  { facts: { cityId, deliveryId, merchantId, sellerOrderId }, auditHash }: ReadDelivery,
+  delivery: ReadDelivery,
   { entry, messages }: { entry: Entry; messages: readonly Message[] },
   { now, correlationId }: { now: number; correlationId: string },
 ): Promise<void> {
-  const subject = {
-    cityId,
-    deliveryId,
-    merchantId,
-    sellerOrderId,
-    deliveryHash: auditHash,
-    driverHashes: {},
-  };
-  const { deliveryHash } = await writeEntries(tx, subject, [entry], now, correlationId);
-  await tx.$executeRaw`UPDATE deliveries SET audit_hash = ${deliveryHash} WHERE id = ${deliveryId}::uuid`;
-  await enqueue(tx, deliveryId, correlationId, messages);
+  await addToDeliveryChain(tx, delivery, entry, { at: now, correlationId });
+  await enqueue(tx, delivery.facts.deliveryId, correlationId, messages);
 }

@@ -1,5 +1,5 @@
 import { type Database, readerOf, type Tx } from '../adapters/postgres/database';
-import { writeEntries } from '../adapters/postgres/audit';
+import { addToDriverChain } from '../adapters/postgres/chainEntries';
 import { lockDriver } from '../adapters/postgres/deliveryRow';
 import { type ChangedBy } from './configuration';
 import { type Clock, type NewId } from './ports';
@@ -76,14 +76,6 @@ async function record(
 ): Promise<void> {
   const driver = await lockDriver(readerOf(tx), driverId);
   if (!driver) throw new Error(`there is no driver ${driverId}`);
-  const subject = {
-    cityId: driver.facts.cityId,
-    deliveryId: null,
-    merchantId: null,
-    sellerOrderId: null,
-    deliveryHash: null,
-    driverHashes: { [driverId]: driver.auditHash },
-  };
   const entry = {
     kind,
     chain: 'driver',
@@ -95,6 +87,5 @@ async function record(
     deviceAt: null,
     detail: { service: new URL(endpoint).host },
   } as const;
-  const { driverHashes } = await writeEntries(tx, subject, [entry], at, correlationId);
-  await tx.$executeRaw`UPDATE drivers SET audit_hash = ${driverHashes[driverId] ?? null} WHERE id = ${driverId}::uuid`;
+  await addToDriverChain(tx, driver, entry, { at, correlationId });
 }

@@ -1,6 +1,6 @@
 import { type AvailabilityLimits } from '../domain/driver/availability';
 import { type Actor } from '../domain/delivery/status';
-import { writeEntries } from '../adapters/postgres/audit';
+import { addToDriverChain } from '../adapters/postgres/chainEntries';
 import { type Database, type Tx, readerOf } from '../adapters/postgres/database';
 import { lockDriver, type ReadDriver } from '../adapters/postgres/deliveryRow';
 import { type DriverWork, readDriverWork } from '../adapters/postgres/driverWork';
@@ -99,20 +99,11 @@ function jobsOf({ offers, assignments }: DriverWork): RescueJob[] {
 /** Writes the entry in the driver's chain. @returns the driver with the new chain head */
 async function writeRescued(
   tx: Tx,
-  { facts, auditHash }: ReadDriver,
+  driver: ReadDriver,
   { rescueId, jobs }: Rescue,
   { by, why, correlationId }: RescueAsked,
   at: number,
 ): Promise<ReadDriver> {
-  const { driverId, cityId } = facts;
-  const subject = {
-    cityId,
-    deliveryId: null,
-    merchantId: null,
-    sellerOrderId: null,
-    deliveryHash: null,
-    driverHashes: { [driverId]: auditHash },
-  };
   const detail = {
     rescueId,
     jobs: jobs.map(({ deliveryId, offerId, assignmentId }) => ({ deliveryId, offerId, assignmentId })),
@@ -120,7 +111,7 @@ async function writeRescued(
   const entry = {
     kind: 'driver_rescued',
     chain: 'driver',
-    driverId,
+    driverId: driver.facts.driverId,
     actor: by,
     from: null,
     to: null,
@@ -128,9 +119,5 @@ async function writeRescued(
     deviceAt: null,
     detail,
   } as const;
-  const {
-    driverHashes: { [driverId]: head = null },
-  } = await writeEntries(tx, subject, [entry], at, correlationId);
-  await tx.$executeRaw`UPDATE drivers SET audit_hash = ${head} WHERE id = ${driverId}::uuid`;
-  return { facts, auditHash: head };
+  return { ...driver, auditHash: await addToDriverChain(tx, driver, entry, { at, correlationId }) };
 }

@@ -1,6 +1,6 @@
 import { goodsClaimed } from '../domain/support/strandedGoods';
 import { isClosed } from '../domain/delivery/status';
-import { writeEntries } from '../adapters/postgres/audit';
+import { addToDeliveryChain } from '../adapters/postgres/chainEntries';
 import { claimGoodsOf } from '../adapters/postgres/claimedGoods';
 import { type Database, type Tx, readerOf } from '../adapters/postgres/database';
 import { readDelivery } from '../adapters/postgres/deliveryRow';
@@ -40,19 +40,8 @@ async function report(tx: Tx, { deliveryId, driverId, correlationId }: Claim, no
   if (!delivery || !isClosed(delivery.facts.status)) return false;
   const assignmentId = await claimGoodsOf(tx, { deliveryId, driverId, at: now });
   if (assignmentId === null) return false;
-  const { facts, auditHash } = delivery;
-  const { cityId, merchantId, sellerOrderId } = facts;
-  const { entry, message } = goodsClaimed(facts, { driverId, assignmentId }, now);
-  const subject = {
-    cityId,
-    deliveryId,
-    merchantId,
-    sellerOrderId,
-    deliveryHash: auditHash,
-    driverHashes: {},
-  };
-  const { deliveryHash } = await writeEntries(tx, subject, [entry], now, correlationId);
-  await tx.$executeRaw`UPDATE deliveries SET audit_hash = ${deliveryHash} WHERE id = ${deliveryId}::uuid`;
+  const { entry, message } = goodsClaimed(delivery.facts, { driverId, assignmentId }, now);
+  await addToDeliveryChain(tx, delivery, entry, { at: now, correlationId });
   await enqueue(tx, deliveryId, correlationId, [message]);
   return true;
 }

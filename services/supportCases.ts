@@ -8,7 +8,7 @@ import {
 import { type Actor, nameOf } from '../domain/delivery/status';
 import { type CaseFacts } from '../domain/support/supportCase';
 import { type DeliveryFacts } from '../domain/delivery/deliveryState';
-import { writeEntries } from '../adapters/postgres/audit';
+import { addToDeliveryChain } from '../adapters/postgres/chainEntries';
 import { type Database, type Tx, readerOf } from '../adapters/postgres/database';
 import { readDelivery, type ReadDelivery, readOpenCase } from '../adapters/postgres/deliveryRow';
 import { enqueue } from '../adapters/postgres/outbox';
@@ -166,23 +166,13 @@ async function write(
 /** The entry in the delivery's chain, and the messages. */
 async function writeEntry(
   tx: Tx,
-  { facts, auditHash }: ReadDelivery,
+  delivery: ReadDelivery,
   { entry, messages }: Extract<CaseDecision, { kind: 'changed' }>,
   correlationId: string,
   now: number,
 ): Promise<void> {
-  const { deliveryId, cityId, merchantId, sellerOrderId } = facts;
-  const subject = {
-    cityId,
-    deliveryId,
-    merchantId,
-    sellerOrderId,
-    deliveryHash: auditHash,
-    driverHashes: {},
-  };
-  const { deliveryHash } = await writeEntries(tx, subject, [entry], now, correlationId);
-  await tx.$executeRaw`UPDATE deliveries SET audit_hash = ${deliveryHash} WHERE id = ${deliveryId}::uuid`;
-  await enqueue(tx, deliveryId, correlationId, messages);
+  await addToDeliveryChain(tx, delivery, entry, { at: now, correlationId });
+  await enqueue(tx, delivery.facts.deliveryId, correlationId, messages);
 }
 
 function rowOf(

@@ -1,7 +1,7 @@
 import { type Actor } from '../domain/delivery/status';
 import { SUSPENDED, type Suspension } from '../domain/driver/suspension';
 import { type Message } from '../domain/notices/message';
-import { writeEntries } from '../adapters/postgres/audit';
+import { addToDriverChain } from '../adapters/postgres/chainEntries';
 import { type Database, readerOf, type Tx } from '../adapters/postgres/database';
 import { lockDriver, type ReadDriver } from '../adapters/postgres/deliveryRow';
 import { readDriverWork } from '../adapters/postgres/driverWork';
@@ -136,24 +136,15 @@ async function liftMerchant(
 /** Writes an entry in the driver's chain. @returns the driver with the new chain head */
 async function writeEntry(
   tx: Tx,
-  { facts, auditHash }: ReadDriver,
+  driver: ReadDriver,
   kind: 'driver_suspended' | 'driver_suspension_lifted',
   { by, why, correlationId }: SuspensionAsked,
   at: number,
 ): Promise<ReadDriver> {
-  const { driverId, cityId } = facts;
-  const subject = {
-    cityId,
-    deliveryId: null,
-    merchantId: null,
-    sellerOrderId: null,
-    deliveryHash: null,
-    driverHashes: { [driverId]: auditHash },
-  };
   const entry = {
     kind,
     chain: 'driver',
-    driverId,
+    driverId: driver.facts.driverId,
     actor: by,
     from: null,
     to: null,
@@ -161,9 +152,5 @@ async function writeEntry(
     deviceAt: null,
     detail: null,
   } as const;
-  const {
-    driverHashes: { [driverId]: head = null },
-  } = await writeEntries(tx, subject, [entry], at, correlationId);
-  await tx.$executeRaw`UPDATE drivers SET audit_hash = ${head} WHERE id = ${driverId}::uuid`;
-  return { facts, auditHash: head };
+  return { ...driver, auditHash: await addToDriverChain(tx, driver, entry, { at, correlationId }) };
 }

@@ -1,7 +1,7 @@
 import { type DriverFacts } from '../../domain/driver/availability';
 import { type AvailabilityChange } from '../../domain/driver/availabilityChange';
 import { type Actor } from '../../domain/delivery/status';
-import { writeEntries } from './audit';
+import { writeDriverEntry } from './chainEntries';
 import { type Tx } from './database';
 import { type ReadDriver } from './deliveryRow';
 
@@ -34,23 +34,14 @@ export async function writeAvailability(
 
 async function writeEntry(
   tx: Tx,
-  { facts, auditHash }: ReadDriver,
+  driver: ReadDriver,
   { from, to, why, next }: AvailabilityChange,
   { by, at, correlationId }: ChangeTrace,
 ): Promise<Uint8Array | null> {
-  const { driverId, cityId } = facts;
-  const subject = {
-    cityId,
-    deliveryId: null,
-    merchantId: null,
-    sellerOrderId: null,
-    deliveryHash: null,
-    driverHashes: { [driverId]: auditHash },
-  };
   const entry = {
     kind: 'availability_changed',
     chain: 'driver',
-    driverId,
+    driverId: driver.facts.driverId,
     actor: by,
     from,
     to,
@@ -58,8 +49,7 @@ async function writeEntry(
     deviceAt: null,
     detail: detailOf(next),
   } as const;
-  const { driverHashes } = await writeEntries(tx, subject, [entry], at, correlationId);
-  return driverHashes[driverId] ?? null;
+  return writeDriverEntry(tx, driver, entry, { at, correlationId });
 }
 
 function detailOf({

@@ -1,7 +1,7 @@
 import { v7 as newId } from 'uuid';
 import { type DriverProfile, type WorkingProfile } from '../../domain/driver/driverProfile';
 import { type Entry } from '../../domain/delivery/deliveryState';
-import { writeEntries } from './audit';
+import { type EntryOrigin, writeDriverEntry } from './chainEntries';
 import { readerOf, sql, type Tx } from './database';
 
 export type LockedProfile = { profile: WorkingProfile; auditHash: Uint8Array | null };
@@ -28,25 +28,22 @@ export async function writeProfile(
   { profile: before, auditHash }: LockedProfile,
   { phoneE164, ...next }: DriverProfile & { phoneE164: string | null },
   entry: Entry,
-  { at, correlationId }: { at: number; correlationId: string },
+  origin: EntryOrigin,
 ): Promise<void> {
-  const subject = {
-    cityId: next.cityId,
-    deliveryId: null,
-    merchantId: null,
-    sellerOrderId: null,
-    deliveryHash: null,
-    driverHashes: { [driverId]: auditHash },
-  };
-  const { driverHashes } = await writeEntries(tx, subject, [entry], at, correlationId);
+  const head = await writeDriverEntry(
+    tx,
+    { facts: { driverId, cityId: next.cityId }, auditHash },
+    entry,
+    origin,
+  );
   await tx.$executeRaw`
     UPDATE drivers SET city_id = ${next.cityId}, name = ${next.name}, phone = ${next.phone},
       phone_e164 = ${phoneE164}, vehicle_kind = ${next.vehicleKind}, capacity = ${next.capacity},
       offer_version = ${next.offerVersion}, availability_version = availability_version + 1,
-      audit_hash = ${driverHashes[driverId] ?? null}
+      audit_hash = ${head}
     WHERE id = ${driverId}::uuid`;
   if (before.vehicleKind === next.vehicleKind) return;
-  const now = new Date(at);
+  const now = new Date(origin.at);
   await tx.vehicle.updateMany({ where: { driverId, retiredAt: null }, data: { retiredAt: now } });
   await tx.vehicle.create({ data: { id: newId(), driverId, kind: next.vehicleKind, createdAt: now } });
 }

@@ -1,8 +1,10 @@
 import { ERASED_KIND, splitTexts, textFieldsOf } from '../../domain/audit/auditTexts';
 import { type ChainedEntry, chainOf } from '../../domain/audit/auditChain';
+import { type Entry } from '../../domain/delivery/deliveryState';
 import { type Actor } from '../../domain/delivery/status';
-import { rehash, writeEntries } from './audit';
+import { rehash } from './audit';
 import { chainedEntry, type StoredEntry } from './auditChains';
+import { addToDeliveryChain, addToDriverChain } from './chainEntries';
 import { lockChain, writeConfigurationEntry } from './configurationTrail';
 import { sql, type Tx } from './database';
 
@@ -87,7 +89,7 @@ function hashSince(entry: ChainedEntry): string {
 type Head = {
   chain: ChainedEntry['record']['chain'];
   driverId: string | null;
-  add: (entry: Parameters<typeof writeEntries>[2][number], by: ErasedBy) => Promise<void>;
+  add: (entry: Entry, by: ErasedBy) => Promise<void>;
 };
 
 type Delivery = {
@@ -119,15 +121,17 @@ async function lockDelivery(tx: Tx, deliveryId: string): Promise<Head | null> {
     SELECT city_id, merchant_id, seller_order_id, audit_hash FROM deliveries WHERE id = ${deliveryId}::uuid
     FOR UPDATE`;
   if (!row) return null;
-  const { city_id: cityId, merchant_id: merchantId, seller_order_id: sellerOrderId, audit_hash: head } = row;
-  const subject = { cityId, deliveryId, merchantId, sellerOrderId, deliveryHash: head, driverHashes: {} };
+  const {
+    city_id: cityId,
+    merchant_id: merchantId,
+    seller_order_id: sellerOrderId,
+    audit_hash: auditHash,
+  } = row;
+  const delivery = { facts: { deliveryId, cityId, merchantId, sellerOrderId }, auditHash };
   return {
     chain: 'delivery',
     driverId: null,
-    add: async (entry, { at, correlationId }) => {
-      const { deliveryHash } = await writeEntries(tx, subject, [entry], at, correlationId);
-      await tx.$executeRaw`UPDATE deliveries SET audit_hash = ${deliveryHash} WHERE id = ${deliveryId}::uuid`;
-    },
+    add: (entry, by) => addToDeliveryChain(tx, delivery, entry, by),
   };
 }
 
@@ -135,15 +139,10 @@ async function lockDriverHead(tx: Tx, driverId: string): Promise<Head | null> {
   const [row] = await tx.$queryRaw<{ city_id: string; audit_hash: Uint8Array | null }[]>`
     SELECT city_id, audit_hash FROM drivers WHERE id = ${driverId}::uuid FOR UPDATE`;
   if (!row) return null;
-  const nothing = { deliveryId: null, merchantId: null, sellerOrderId: null, deliveryHash: null };
-  const subject = { cityId: row.city_id, ...nothing, driverHashes: { [driverId]: row.audit_hash } };
+  const driver = { facts: { driverId, cityId: row.city_id }, auditHash: row.audit_hash };
   return {
     chain: 'driver',
     driverId,
-    add: async (entry, { at, correlationId }) => {
-      const { driverHashes } = await writeEntries(tx, subject, [entry], at, correlationId);
-      const head = driverHashes[driverId] ?? null;
-      await tx.$executeRaw`UPDATE drivers SET audit_hash = ${head} WHERE id = ${driverId}::uuid`;
-    },
+    add: async (entry, by) => void (await addToDriverChain(tx, driver, entry, by)),
   };
 }

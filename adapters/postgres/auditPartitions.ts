@@ -15,7 +15,8 @@ export async function ensureAuditPartitions(db: Database, from: Date, months: nu
   const [row] = await db.$queryRaw<
     { made: number }[]
   >`SELECT ensure_audit_partitions(${from.toISOString().slice(0, 10)}::date, ${months}::int) AS made`;
-  if (row !== undefined && row.made > 0) await db.$queryRaw`SELECT guard_audit_partitions()`;
+  // Always: an older worker, or one that was killed here, left its partition without a guard.
+  await db.$queryRaw`SELECT guard_audit_partitions()`;
   return row?.made ?? 0;
 }
 

@@ -70,6 +70,12 @@ describe('the audit trail', () => {
       await expect(owner.query(`TRUNCATE ${name}`)).rejects.toThrow(REFUSED);
   });
 
+  test('refuses TRUNCATE of a month that an older worker made, from the next sweep on', async () => {
+    await owner.query(`SELECT ensure_audit_partitions('2036-01-01'::date, 1)`);
+    expect(await ensureAuditPartitions(database.db, new Date(Date.UTC(2036, 0, 1)), 1)).toBe(0);
+    await expect(owner.query('TRUNCATE audit_entries_2036_01')).rejects.toThrow(REFUSED);
+  });
+
   test('lets a late month be made from the default partition, entries and guards included', async () => {
     const chain = await entry(Date.UTC(2033, 6, 9));
     expect(await ensureAuditPartitions(database.db, new Date(Date.UTC(2033, 6, 1)), 1)).toBe(1);

@@ -37,8 +37,7 @@ export class PointCounter {
       }
     }
     // Only what is needed: what this process took in advance would be lost when Redis is back.
-    const { left, until } = await this.takeFrom(this.own, key, needed);
-    return { left, until: left > 0 ? Math.min(until, this.awayUntil) : until };
+    return this.takeFrom(this.own, key, needed);
   }
 
   private async takeFrom(

@@ -9,6 +9,7 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
+import { gunzipSync } from 'node:zlib';
 import { type google, temporal } from '@temporalio/proto';
 
 const { workflowservice } = temporal.api;
@@ -29,6 +30,7 @@ const TIMED: Readonly<Record<string, Codec>> = {
 
 /** A gRPC message is preceded by a flag for compression and its length. */
 const PREFIX_BYTES = 5;
+const COMPRESSED = 1;
 const STREAMS_AT_ONCE = 1_000;
 const WINDOW_BYTES = 1_048_576;
 
@@ -116,8 +118,7 @@ export class SkewedTemporal {
     upstream: ClientHttp2Session,
   ): void {
     if (upstream.destroyed || upstream.closed) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
-    // Without it the server does not compress, and its answers can be read.
-    const request = upstream.request({ ...headers, 'grpc-accept-encoding': 'identity' });
+    const request = upstream.request(headers);
     stream.on('error', () => request.close(constants.NGHTTP2_CANCEL));
     stream.on('close', () => request.close(constants.NGHTTP2_CANCEL));
     request.on('error', () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
@@ -148,10 +149,16 @@ export class SkewedTemporal {
   }
 }
 
-/** @param answer one gRPC message with its prefix, not compressed; empty where the call failed */
+/**
+ * @param answer one gRPC message with its prefix; empty, or cut off, where the call failed. The server compresses
+ *   its answer as the worker compressed its request, whatever the worker says that it accepts.
+ * @returns the message with its times shifted, not compressed; a message that was cut off as it came
+ */
 export function shiftedMessage(answer: Buffer, codec: Codec, clock: SkewedClock): Buffer {
   if (answer.length < PREFIX_BYTES) return answer;
-  const message = codec.decode(answer.subarray(PREFIX_BYTES));
+  const bytes = answer.subarray(PREFIX_BYTES);
+  if (bytes.length !== answer.readUInt32BE(1)) return answer;
+  const message = codec.decode(answer[0] === COMPRESSED ? gunzipSync(bytes) : bytes);
   shiftTimes(message, clock);
   const body = codec.encode(message).finish();
   const prefix = Buffer.alloc(PREFIX_BYTES);

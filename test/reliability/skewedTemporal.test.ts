@@ -8,6 +8,7 @@ import {
   type IncomingHttpHeaders,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { temporal } from '@temporalio/proto';
 import { afterEach, expect, test } from '@jest/globals';
 import { SkewedClock, SkewedTemporal } from '../../reliability/chaos/skewedTemporal';
@@ -21,19 +22,23 @@ afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close();
 });
 
+type Wire = 'plain' | 'compressed' | 'cut off';
+
 /** Answers each call with a task whose events have these times, as seconds. */
-async function serverTelling(seconds: () => number[]): Promise<Http2Server> {
+async function serverTelling(seconds: () => number[], wire: Wire = 'plain'): Promise<Http2Server> {
   const server = createServer();
   server.on('stream', (stream) => {
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
     const events = seconds().map((each) => ({ eventTime: { seconds: each, nanos: 5 } }));
-    const body = PollWorkflowTaskQueueResponse.encode(
+    const message = PollWorkflowTaskQueueResponse.encode(
       PollWorkflowTaskQueueResponse.fromObject({ history: { events } }),
     ).finish();
+    const body = wire === 'compressed' ? gzipSync(message) : message;
     const prefix = Buffer.alloc(5);
+    prefix.writeUInt8(wire === 'compressed' ? 1 : 0);
     prefix.writeUInt32BE(body.length, 1);
-    stream.end(Buffer.concat([prefix, body]));
+    stream.end(Buffer.concat([prefix, wire === 'cut off' ? body.subarray(0, 3) : body]));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -87,6 +92,24 @@ test('answers that bear no time for workers pass unchanged', async () => {
   const { temporalServer, client } = await skewedTemporal(portOf(await serverTelling(() => [2_000])), clock);
   temporalServer.clock.set(-90);
   expect(await polled(client, OTHER)).toEqual({ seconds: [2_000], status: '0' });
+});
+
+test('an answer that the server compressed, as the worker did its request, is shifted too', async () => {
+  const server = await serverTelling(() => [2_000], 'compressed');
+  const { temporalServer, client } = await skewedTemporal(portOf(server), new SkewedClock(() => 1_500_000));
+  temporalServer.clock.set(90);
+  expect(await polled(client)).toEqual({ seconds: [2_090], status: '0' });
+});
+
+test('an answer that was cut off passes as it came', async () => {
+  const server = await serverTelling(() => [2_000], 'cut off');
+  const { temporalServer, client } = await skewedTemporal(portOf(server), new SkewedClock(() => 1_500_000));
+  temporalServer.clock.set(90);
+  const call = client.request({ ':method': 'POST', ':path': POLL, 'content-type': 'application/grpc' });
+  call.end();
+  const chunks: Buffer[] = [];
+  for await (const chunk of call) chunks.push(chunk as Buffer);
+  expect(Buffer.concat(chunks)).toHaveLength(8);
 });
 
 test('a connection ends when the server ends its own', async () => {

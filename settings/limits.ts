@@ -38,6 +38,8 @@ const SERVICE_RULES: readonly Rule[] = [
 const API_RULES: readonly Rule[] = [
   // An answer from the row takes a statement.
   below(plain(SERVICE.databaseStatementTimeoutMs), plain(API.answerTimeoutMs)),
+  // A shutdown gives each request the time to be answered.
+  atMost(plain(API.answerTimeoutMs), seconds(API.shutdownGraceSeconds)),
 ];
 
 export function limitContradictions(env: Environment): string[] {

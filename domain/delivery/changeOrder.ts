@@ -5,7 +5,13 @@
 
 import { payMaxIn, tariffOf } from '../money/cityPay';
 import { driverRoom } from '../notices/message';
-import { type ChangedOrder, changedOrder, type ChangeRequest, isShownInOffers } from '../orders/orderChange';
+import {
+  type ChangedOrder,
+  changedOrder,
+  type ChangeRequest,
+  isOfSearch,
+  isShownInOffers,
+} from '../orders/orderChange';
 import { type ChangeSet, iso } from './changes/changeSet';
 import { endLiveOffer } from './changes/offers';
 import { resolveCase } from './changes/supportQueue';
@@ -29,6 +35,8 @@ export function changeOrder(changes: ChangeSet, { changeId, request }: EventOf<'
   if (changed.fields.length > 0) {
     changes.note('order_changed', { detail: detailOf(before, changed) });
     changes.announceDelivery({ toMerchant: true });
+    // What was said of the window was said of the order as it was.
+    if (changed.fields.some(isOfSearch)) changes.setDelivery({ windowWarnedAt: null });
     const carrier = changes.activeAssignment();
     if (carrier) tellCarrier(changes, carrier, { fields: changed.fields, payBefore });
     else searchAnew(changes, changed);

@@ -94,7 +94,11 @@ function changedFields(before: OrderState, after: OrderState): string[] {
 }
 
 const isOfPlace = (field: string): boolean => field.endsWith('.point');
-const isOfSearch = (field: string): boolean => field === 'readyAt' || isOfPlace(field);
+
+/** Whether this field decides when the delivery can be made: its ready time, and the places of its stops. */
+export function isOfSearch(field: string): boolean {
+  return field === 'readyAt' || isOfPlace(field);
+}
 
 /** Whether an offer of the delivery shows this field: one that shows another value is no longer true. */
 export function isShownInOffers(field: string): boolean {

@@ -228,7 +228,8 @@ class ChaosRun {
       Date.now() + ALL_ENDED_WITHIN_MS,
       signal,
     );
-    const broken = await judge.conclude(world.ledger.all());
+    const acknowledged = world.ledger.all(); // the drill begins anew
+    const broken = await judge.conclude(acknowledged);
     concluded.abort();
     const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
     for (const problem of problems) log(`also: ${problem}`);
@@ -250,7 +251,7 @@ class ChaosRun {
         acceptsAt: answers.acceptsAt,
       }),
       deliveries: figures,
-      acknowledgements: world.ledger.all().length,
+      acknowledgements: acknowledged.length,
       retries: connections.retries(),
       requestFaults: requestFaults.counts,
       humanActions: humanActions.counts,

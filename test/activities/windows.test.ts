@@ -12,6 +12,9 @@ const MINUTE = 60_000;
 /** The way from pickup to drop-off takes 5.7 minutes; the warning comes 5 minutes before the end. */
 const TOO_SHORT = 9;
 const LONG_ENOUGH = 30;
+const OPS = { kind: 'ops', id: 'olga' } as const;
+
+type Change = { readyAt?: number; pickup: Record<string, never>; dropoff: { notes?: string } };
 
 let world: DispatchWorld;
 beforeAll(async () => {
@@ -62,6 +65,22 @@ describe('a delivery that cannot make its window', () => {
     const { delayedSince, windowTo, windowWarnedAt } = await scene.row();
     expect(windowWarnedAt).toEqual(delayedSince);
     expect(Number(windowWarnedAt)).toBeLessThan(Number(windowTo));
+  });
+
+  test('is told again after a change of its ready time, not after one of its notes', async () => {
+    const scene = await set(TOO_SHORT);
+    await sweep();
+    const change = async (content: Change): Promise<void> => {
+      const { id: changeId } = await world.db.orderChange.create({
+        data: { id: newId(), deliveryId: scene.deliveryId, requestKey: newId(), content },
+      });
+      await scene.send({ kind: 'changeOrder', changeId, by: OPS });
+    };
+    await change({ pickup: {}, dropoff: { notes: 'ring twice' } });
+    expect(await sweep()).toMatchObject({ told: 0 });
+    await change({ readyAt: Date.now() + MINUTE, pickup: {}, dropoff: {} });
+    expect(await sweep()).toMatchObject({ told: 1 });
+    expect(await sweep()).toMatchObject({ told: 0 });
   });
 
   test('is told once where two sweeps find it at the same moment', async () => {

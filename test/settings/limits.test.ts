@@ -91,6 +91,10 @@ describe('settings that contradict each other', () => {
       'ANSWER_TIMEOUT_MS is 1000; allowed: more than DATABASE_STATEMENT_TIMEOUT_MS, which is 1000',
     ],
     [
+      { SHUTDOWN_GRACE_SECONDS: '5' },
+      'SHUTDOWN_GRACE_SECONDS is 5; allowed: at least ANSWER_TIMEOUT_MS, which is 8000',
+    ],
+    [
       { RATE_LIMIT_LOCATION_PER_MINUTE: '5', POSITION_FRESH_SECONDS: '10' },
       'RATE_LIMIT_LOCATION_PER_MINUTE is 5; allowed: at least 6, since POSITION_FRESH_SECONDS is 10',
     ],

@@ -27,11 +27,17 @@ export function benchEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
  * Starts the compiled worker and API, and waits until they are ready.
  * @param profileDir where each process writes, on exit, a CPU profile of each thread and its statement
  * counts; null: no profiles
+ * @param onWorkerLine hears each line that the worker writes
  * @throws Error where one does not become ready
  */
-export async function startService(env: NodeJS.ProcessEnv, profileDir: string | null): Promise<Service> {
+export async function startService(
+  env: NodeJS.ProcessEnv,
+  profileDir: string | null,
+  onWorkerLine?: (line: string) => void,
+): Promise<Service> {
+  const [workerEnv, workerOptions] = profiled(env, profileDir, 'worker');
   const [worker, api] = await Promise.all([
-    startWorker(...profiled(env, profileDir, 'worker')),
+    startWorker(workerEnv, { ...workerOptions, onLine: onWorkerLine }),
     startApi(...profiled(env, profileDir, 'api')),
   ]);
   const service = { worker, api };

@@ -19,6 +19,10 @@ const GROUPS = {
       'offer latency with 100 to 10,000 drivers and deliveries',
       onServers('dist/bench/growth/main.js'),
     ],
+    evening: [
+      'three times the orders that the drivers can carry, then plenty of drivers',
+      onServers('dist/bench/evening/main.js'),
+    ],
     positions: [
       'positions a second, compared with a bare handler',
       onServers('dist/bench/positions/main.js'),

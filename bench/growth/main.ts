@@ -21,14 +21,13 @@ import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { countOf, UsageError } from '../../simulator/kit/arguments';
 import { connect } from '../../simulator/client/connections';
-import { type InspectorSettings, readInspectorSettings } from '../../simulator/kit/environment';
+import { readInspectorSettings } from '../../simulator/kit/environment';
 import { pause, poll } from '../../simulator/kit/pause';
 import { log, runProgram } from '../../simulator/kit/program';
 import { Closing } from '../closing';
-import { type Pids } from '../cpu';
-import { listenerOn } from '../../simulator/kit/processTable';
 import { machine, serverVersions } from '../machine';
-import { benchEnvironment, type Service, startService, stopService } from '../service';
+import { pidsOf } from '../pids';
+import { benchEnvironment, startService, stopService } from '../service';
 import { type Field, openField } from './field';
 import { type MeterDeps, readMeters } from './meters';
 import { probe } from './probes';
@@ -113,7 +112,7 @@ async function main(signal: AbortSignal): Promise<number> {
     );
     const meters: MeterDeps = {
       workerUrl: service.worker.url,
-      pids: pidsOf(service, settings, env.TEMPORAL_ADDRESS ?? ''),
+      pids: pidsOf(service, null, { ...settings, temporalAddress: env.TEMPORAL_ADDRESS ?? '' }),
       db,
       redis,
       clock: Date.now,
@@ -128,24 +127,6 @@ async function main(signal: AbortSignal): Promise<number> {
   } finally {
     await closing.all();
   }
-}
-
-function pidsOf(
-  { worker, api }: Service,
-  { databaseUrl, redisUrl }: InspectorSettings,
-  temporalAddress: string,
-): Pids {
-  const at = (url: string, otherwise: number): number | null =>
-    listenerOn(Number(new URL(url).port || otherwise))?.pid ?? null;
-  return {
-    worker: worker.pid,
-    api: api.pid,
-    floor: null,
-    load: process.pid,
-    temporal: at(`http://${temporalAddress}`, 7_233),
-    postgres: at(databaseUrl, 5_432),
-    redis: at(redisUrl, 6_379),
-  };
 }
 
 /** Drivers first: drivers can go off duty again, waiting deliveries cannot. */

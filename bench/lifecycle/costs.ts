@@ -1,8 +1,5 @@
 import { type CpuSeconds, cpuBetween, cpuSecondsOf, ofEach, type Pids } from '../cpu';
-import { listenerOn } from '../../simulator/kit/processTable';
-import type { Floor } from '../floor/floor';
 import type { DatabaseCounts, DatabaseReader } from '../postgres';
-import type { Service } from '../service';
 
 /** Resources used in the measured intervals of one side. */
 export type Costs = { deliveries: number; seconds: number; cpu: CpuSeconds; database: DatabaseCounts };
@@ -13,7 +10,6 @@ const NOTHING: Costs = {
   cpu: ofEach(() => 0),
   database: { transactions: 0, rowsWritten: 0 },
 };
-const LOCAL = ['127.0.0.1', 'localhost', '[::1]'];
 
 /** Adds up the resources of each side's blocks, within their measured intervals. */
 export class CostMeter {
@@ -55,29 +51,6 @@ export class CostMeter {
 
 function added(a: number | null, b: number | null): number | null {
   return a === null || b === null ? null : a + b;
-}
-
-/** The processes of this run. Servers are found by their listening ports, where they run on this machine. */
-export function pidsOf(
-  { worker, api }: Service,
-  floor: Floor,
-  servers: { databaseUrl: string; redisUrl: string; temporalAddress: string },
-): Pids {
-  return {
-    worker: worker.pid,
-    api: api.pid,
-    floor: floor.pid,
-    load: process.pid,
-    temporal: serverAt(`http://${servers.temporalAddress}`, 7_233),
-    postgres: serverAt(servers.databaseUrl, 5_432),
-    redis: serverAt(servers.redisUrl, 6_379),
-  };
-}
-
-function serverAt(url: string, usualPort: number): number | null {
-  if (!URL.canParse(url)) return null;
-  const { hostname, port } = new URL(url);
-  return LOCAL.includes(hostname) ? (listenerOn(Number(port) || usualPort)?.pid ?? null) : null;
 }
 
 /**

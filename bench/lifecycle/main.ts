@@ -25,10 +25,11 @@ import { medianCounts, readCounts, recordedCounts, totalOf } from '../histories'
 import { LoadCity } from '../load/city';
 import type { LightClient } from '../load/lightClient';
 import { machine, serverVersions, type Versions } from '../machine';
+import { pidsOf } from '../pids';
 import { DatabaseReader } from '../postgres';
 import { benchEnvironment, startService, stopService } from '../service';
 import { type Block, runBlock } from './blocks';
-import { CostMeter, type CostsPerDelivery, costsADelivery, cpuRatioOf, pidsOf } from './costs';
+import { CostMeter, type CostsPerDelivery, costsADelivery, cpuRatioOf } from './costs';
 import { bareSide, type KnownSide, ourSide } from './sides';
 import { LEAST_RATIO, type Pair, problemsOf, ratiosOf } from './verdict';
 

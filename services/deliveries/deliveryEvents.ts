@@ -15,7 +15,7 @@ import { actorOf, type DeliveryEvent, type IncomingEvent, rowsNamedBy } from '..
 import { type ChangeRequest } from '../../domain/orders/orderChange';
 import { ImpossibleEvent, possible } from '../impossibleEvent';
 import { type Clock, type Features, type NewId, type NotifyRelay } from '../ports';
-import { countChanges, eventSeconds, observeReassignment } from './deliveryMetrics';
+import { countChanges, countSearch, eventSeconds, observeReassignment } from './deliveryMetrics';
 import { type DeliveryStore } from './deliveryStore';
 import { type DriverSearchDeps, outcomeOf, pickOf, searchDrivers, type SearchResult } from './driverSearch';
 
@@ -67,6 +67,7 @@ export async function handleEvent(
   const stop = eventSeconds.startTimer({ event: event.kind });
   const isGivenUp = deps.beginAttempt?.() ?? (() => false);
   const search = event.kind === 'lookForDriver' ? await searchDrivers(deps, deliveryId, now) : null;
+  if (search) countSearch(search);
   const meeting = await meetingOf(deps.store, deliveryId, event);
   let before: DeliveryState | undefined;
   const make = (state: DeliveryState, picked: readonly string[], change: ChangeRequest | null): Decision => {

@@ -18,6 +18,24 @@ export const eventSeconds = new Histogram({
   buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 1.4],
 });
 
+const searches = new Counter({
+  name: 'driver_searches_total',
+  help: 'Searches of a delivery for a driver, by result: found, nobody, or no_map (it was unavailable)',
+  labelNames: ['result'] as const,
+});
+
+/** Counts a search that was made. A search that is tried again counts again. */
+export function countSearch({
+  isMapUnavailable,
+  ranking: { ranked },
+}: {
+  isMapUnavailable: boolean;
+  ranking: { ranked: readonly unknown[] };
+}): void {
+  if (isMapUnavailable) return searches.inc({ result: 'no_map' });
+  searches.inc({ result: ranked.length === 0 ? 'nobody' : 'found' });
+}
+
 /** Searches without a result because the live map was unavailable. */
 export const searchesWithoutMap = new Counter({
   name: 'searches_without_map_total',

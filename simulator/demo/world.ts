@@ -4,7 +4,7 @@ import { Latencies } from '../client/latencies';
 import type { MerchantClient } from '../client/service';
 import { requireSuccess } from '../client/service';
 import type { Connections } from '../client/connections';
-import { DEMO_CITY, DEMO_SHOPS, DEMO_ZONES, demoDriver } from './city';
+import { DEMO_CITY, DEMO_SHOPS, DEMO_ZONES, type DemoDriver, demoDriver } from './city';
 import {
   DEMO_ODDS,
   type AfterAccept,
@@ -41,6 +41,10 @@ export type DemoWorldOptions = {
   odds?: Odds;
   fleetBehaviour?: FleetBehaviour;
   skew?: ClockSkew;
+  /** Every app is of v2, so that every driver is asked. Left out: one in six is of v1. */
+  isAllV2?: boolean;
+  /** Where latencies are collected. Left out: a collection of its own. */
+  latencies?: Latencies;
 };
 
 /**
@@ -75,11 +79,19 @@ export async function buildDemoWorld({
   odds = DEMO_ODDS,
   fleetBehaviour,
   skew,
+  isAllV2 = false,
+  latencies = new Latencies(),
 }: DemoWorldOptions): Promise<DemoWorld> {
-  await setUpCity(connections, count);
-  const [ledger, latencies, offerArrivals, offerObservations] = [
+  const appOf = (index: number): DemoDriver => {
+    const driver = demoDriver(index);
+    return { ...driver, isV1: driver.isV1 && !isAllV2 };
+  };
+  await setUpCity(
+    connections,
+    Array.from({ length: count }, (_, index) => appOf(index)),
+  );
+  const [ledger, offerArrivals, offerObservations] = [
     new Ledger(),
-    new Latencies(),
     new Map<string, number>(),
     [] as OfferObservation[],
   ];
@@ -87,7 +99,7 @@ export async function buildDemoWorld({
   const crew = await Promise.all(
     Array.from({ length: count }, async (_, index) => {
       const driverId = demoDriverId(index);
-      const { vehicle, isV1 } = demoDriver(index);
+      const { vehicle, isV1 } = appOf(index);
       const own = random.stream(`driver ${index}`);
       const client = await (isV1 ? connections.v1Driver(driverId) : connections.driver(driverId));
       const socket = connectDriver(
@@ -144,7 +156,7 @@ export function demoDriverId(index: number): string {
   return uuidFrom(`${DEMO_CITY.cityId}/${index}`, DRIVER_IDS);
 }
 
-async function setUpCity(connections: Connections, drivers: number): Promise<void> {
+async function setUpCity(connections: Connections, drivers: readonly DemoDriver[]): Promise<void> {
   const ops = await connections.ops('demo-setup');
   requireSuccess('the city', await ops.putCity(DEMO_CITY));
   for (const zone of DEMO_ZONES)
@@ -153,8 +165,7 @@ async function setUpCity(connections: Connections, drivers: number): Promise<voi
       await ops.putZone({ ...zone, cityId: DEMO_CITY.cityId, offerTtlSeconds: null }),
     );
   for (const shop of DEMO_SHOPS) requireSuccess(shop.name, await ops.putMerchant(shop));
-  for (let index = 0; index < drivers; index++) {
-    const { name, vehicle, isV1 } = demoDriver(index);
+  for (const [index, { name, vehicle, isV1 }] of drivers.entries())
     requireSuccess(
       name,
       await ops.putDriver({
@@ -165,5 +176,4 @@ async function setUpCity(connections: Connections, drivers: number): Promise<voi
         offerVersion: isV1 ? null : 2,
       }),
     );
-  }
 }

@@ -35,9 +35,14 @@ process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /**
  * `label` prefixes its output lines. `dist` is the directory of another build. `nodeOptions` are for node
- * itself, such as those of a profile.
+ * itself, such as those of a profile. `onLine` hears each line of its output.
  */
-export type StartOptions = { label?: string; dist?: string; nodeOptions?: readonly string[] };
+export type StartOptions = {
+  label?: string;
+  dist?: string;
+  nodeOptions?: readonly string[];
+  onLine?: (line: string) => void;
+};
 
 /** Starts the compiled worker. `env` is its whole environment. */
 export async function startWorker(
@@ -57,7 +62,7 @@ function start(
   name: ServiceProcess['name'],
   env: NodeJS.ProcessEnv,
   url: string,
-  { label = name, dist = DIST, nodeOptions = [] }: StartOptions,
+  { label = name, dist = DIST, nodeOptions = [], onLine }: StartOptions,
 ): ServiceProcess {
   const child = spawn(
     process.execPath,
@@ -71,9 +76,10 @@ function start(
     return child.signalCode ?? `exit code ${child.exitCode}`;
   });
   for (const output of [child.stdout, child.stderr])
-    createInterface({ input: output }).on('line', (line) =>
-      process.stderr.write(`${label.padEnd(9)} | ${line}\n`),
-    );
+    createInterface({ input: output }).on('line', (line) => {
+      process.stderr.write(`${label.padEnd(9)} | ${line}\n`);
+      onLine?.(line);
+    });
   return {
     name,
     pid: child.pid,

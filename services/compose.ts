@@ -26,6 +26,7 @@ import {
 } from './features/featureRegistry';
 import { createErasures, type Erasures } from './erasures';
 import { createLiveMap, type LiveMap } from './liveMap';
+import { createNoticeGroups, type NoticeGroups } from './noticeGroups';
 import { createNoticeChannels, type NoticeChannels } from './noticeChannels';
 import { createNotices, type NoticeDeps } from './notices';
 import { createOrderChanges, type OrderChanges } from './orderChanges';
@@ -62,7 +63,9 @@ export type ServiceSettings = Pick<WakeDeps, 'search' | 'ranking' | 'travel' | '
   Pick<OrderDeps, 'searchLeadMs'> & {
     orders: OrderDeps['limits'];
     availability: AvailabilityDeps['limits'];
-    escalation: { thresholds: ZoneHealthDeps['waiting'] };
+    escalation: { thresholds: ZoneHealthDeps['waiting']; repeatMs: number; minuteMs: number };
+    /** How often support and pager are told at most how a group of deliveries fares. */
+    noticeGroupUpdateMs: number;
     database: { statementTimeoutMs: number };
     /** Whether drivers can be reached by web push while their app is closed. */
     pushesOffers: boolean;
@@ -101,6 +104,7 @@ export type Services = {
   suspensions: SuspensionService;
   fingerprints: RequestFingerprints;
   zoneHealth: ZoneHealth;
+  noticeGroups: NoticeGroups;
   audit: AuditService;
   liveMap: LiveMap;
   wake: Wake;
@@ -151,6 +155,15 @@ export function composeServices(deps: ServiceDeps): Services {
       waiting: escalation.thresholds,
       timeScale,
       notifyRelay,
+    }),
+    noticeGroups: createNoticeGroups({
+      db,
+      clock,
+      limits: {
+        updateMs: settings.noticeGroupUpdateMs,
+        repeatMs: escalation.repeatMs,
+        minuteMs: escalation.minuteMs,
+      },
     }),
     audit: createAuditService(createAuditChains(db, settings.database.statementTimeoutMs)),
     liveMap: createLiveMap({ db, map, clock }),

@@ -78,7 +78,7 @@ export function createSupportCases(deps: SupportCasesDeps): SupportCases {
 async function insertCase(
   tx: Tx,
   { deliveryId, cityId, zoneId }: DeliveryFacts,
-  { caseId, level, state, reason, driverId, openedAt, roseAt }: CaseFacts,
+  { caseId, level, state, reason, driverId, openedAt, roseAt, isInGroup }: CaseFacts,
 ): Promise<void> {
   const [opened, rose] = [new Date(openedAt), new Date(roseAt)];
   await tx.escalation.create({
@@ -93,6 +93,7 @@ async function insertCase(
       driverId,
       openedAt: opened,
       roseAt: rose,
+      inGroup: isInGroup,
     },
   });
 }

@@ -52,6 +52,7 @@ export type Settings = {
   payloads: PayloadKeys;
   features: readonly FeatureSetting[];
   notices: NoticeSettings;
+  noticeGroupUpdateMs: number;
   /** Whether drivers with a closed app get offers by web push. */
   pushesOffers: boolean;
   worker: WorkerSettings;
@@ -302,6 +303,7 @@ function servicePart(read: Read): Settings {
     payloads: { keys: read(SERVICE.payloadKeys), encryptWith: read(SERVICE.payloadKeyId) },
     features: featuresPart(read),
     notices,
+    noticeGroupUpdateMs: seconds(read(SERVICE.noticeGroupUpdateSeconds)),
     pushesOffers: notices.webPush !== null,
     worker: workerPart(read),
   };

@@ -408,6 +408,12 @@ export const SERVICE_VARIABLES = {
     MINUTES_OF_A_DAY,
     'how long a notice is retried',
   ),
+  noticeGroupUpdateSeconds: whole(
+    'NOTICE_GROUP_UPDATE_SECONDS',
+    60,
+    { min: 1, max: 3_600 },
+    'how often support and pager are told at most how the waiting deliveries of a zone fare',
+  ),
   ...PRIVACY_VARIABLES,
 
   workerHealthHost: word(

@@ -23,6 +23,7 @@ import { createLostDrivers } from '../activities/sweeps/lostDrivers';
 import { createOpenRowsSweep } from '../activities/sweeps/openRows';
 import type { Clock, Dispatcher, DriverMap } from '../services/ports';
 import type { PresenceActivities } from '../activities/sweeps/presence';
+import { createZoneSweep } from '../activities/sweeps/zones';
 import { createUpkeep } from '../activities/sweeps/upkeep';
 import { createWindowsSweep } from '../activities/sweeps/windows';
 import { createWindowRisks } from '../services/windowRisks';
@@ -37,7 +38,10 @@ export type SweepsDeps = {
   dispatcher: Dispatcher;
   features: FeatureRegistry;
   presence: PresenceActivities;
-  services: Pick<Services, 'erasures' | 'store' | 'supportCases' | 'overdueStages' | 'zoneHealth'>;
+  services: Pick<
+    Services,
+    'erasures' | 'store' | 'supportCases' | 'overdueStages' | 'noticeGroups' | 'zoneHealth'
+  >;
   clock: Clock;
   settings: Settings;
   log: Logger;
@@ -78,7 +82,7 @@ export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<
     checkEscalation: escalationCheck(deps),
     sweepLostDrivers: () => lost.sweepLostDrivers(),
     sweepWindows: windowsSweep(deps),
-    sweepZoneHealth: () => services.zoneHealth.compute(null),
+    sweepZoneHealth: createZoneSweep(services),
     verifyAudit: auditCheck(deps),
     sweepErasures: createErasureSweep({
       db,

@@ -353,12 +353,14 @@ type CaseRow = {
   resolved_at: Date | null;
   resolved_by: string | null;
   resolution: CaseResolution | null;
+  in_group: boolean | null;
 };
 
 /** The open case of a delivery; there is at most one. */
 export async function readOpenCase(read: Read, deliveryId: string): Promise<CaseFacts | null> {
   const [row] = await read<CaseRow>(sql`
-    SELECT id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution
+    SELECT id, level, state, reason, driver_id, opened_at, rose_at, resolved_at, resolved_by, resolution,
+      in_group
     FROM escalations WHERE delivery_id = ${deliveryId}::uuid AND state <> 'RESOLVED'`);
   return row ? caseFacts(row) : null;
 }
@@ -375,5 +377,6 @@ function caseFacts(row: CaseRow): CaseFacts {
     resolvedAt: msOf(row.resolved_at),
     resolvedBy: row.resolved_by,
     resolution: row.resolution,
+    isInGroup: row.in_group ?? false,
   };
 }

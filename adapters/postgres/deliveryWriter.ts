@@ -10,7 +10,7 @@ import {
 import { dayIn } from '../../domain/money/workday';
 import { possible } from '../../services/impossibleEvent';
 import { chainEntries, type ChainHeads, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
-import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
+import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows, OPEN_GROUPS, WHERE_TOLD } from './outbox';
 import { type Transaction } from './transaction';
 
 /** The rows that a decision changes or adds, by table. */
@@ -156,7 +156,7 @@ const CHANGES = `
   ), c AS (
     UPDATE escalations SET level = new.level, state = new.state, reason = new.reason,
       driver_id = new.driver_id, rose_at = new.rose_at, resolved_at = new.resolved_at,
-      resolved_by = new.resolved_by, resolution = new.resolution
+      resolved_by = new.resolved_by, resolution = new.resolution, in_group = new.in_group
     FROM ${recordset('escalations', 'cases')} AS new WHERE escalations.id = new.id
   ), dr AS (
     UPDATE drivers SET live_offers = new.live_offers, active_assignments = new.active_assignments,
@@ -184,12 +184,13 @@ const CHANGES = `
     FROM ${recordset('assignments', 'newAssignments')}
   ), new_c AS (
     INSERT INTO escalations (id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at,
-      rose_at, resolved_at, resolved_by, resolution)
+      rose_at, resolved_at, resolved_by, resolution, in_group)
     SELECT id, delivery_id, city_id, zone_id, level, state, reason, driver_id, opened_at, rose_at,
-      resolved_at, resolved_by, resolution
+      resolved_at, resolved_by, resolution, in_group
     FROM ${recordset('escalations', 'newCases')}
-  ), e AS (${INSERT_ENTRIES} FROM ${ENTRY_ROWS(parameter('entries'))})
-  ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS(parameter('messages'))}`;
+  ), e AS (${INSERT_ENTRIES} FROM ${ENTRY_ROWS(parameter('entries'))}),
+  opened AS (${OPEN_GROUPS(parameter('messages'))})
+  ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS(parameter('messages'))} ${WHERE_TOLD}`;
 
 function deliveryRow(delivery: DeliveryFacts, { deliveryHash }: ChainHeads): object {
   return {
@@ -376,6 +377,7 @@ function caseRow({
   resolvedAt,
   resolvedBy,
   resolution,
+  isInGroup,
 }: CaseFacts): object {
   return {
     id: caseId,
@@ -388,6 +390,7 @@ function caseRow({
     resolved_at: iso(resolvedAt),
     resolved_by: resolvedBy,
     resolution,
+    in_group: isInGroup,
   };
 }
 

@@ -18,7 +18,7 @@ export async function enqueue(
 ): Promise<void> {
   if (messages.length === 0) return;
   await tx.$executeRawUnsafe(
-    `${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$1')}`,
+    `WITH opened AS (${OPEN_GROUPS('$1')}) ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$1')} ${WHERE_TOLD}`,
     JSON.stringify(messageRows(key, correlationId, messages)),
   );
 }
@@ -29,14 +29,32 @@ export function messageRows(
   messages: readonly Message[],
 ): Record<string, unknown>[] {
   return messages.map((message) => {
+    if (message.kind === 'notify') return noticeRow(message, correlationId);
     const { kind, ...payload } = message;
-    return {
-      kind,
-      key: kind === 'notify' ? noticeKey(message.notice) : key,
-      payload,
-      correlation_id: correlationId,
-    };
+    return { kind, key, payload, correlation_id: correlationId, notice_group: null };
   });
+}
+
+function noticeRow(
+  { kind, notice, group }: Extract<Message, { kind: 'notify' }>,
+  correlationId: string,
+): Record<string, unknown> {
+  return {
+    kind,
+    key: noticeKey(notice),
+    payload: { notice },
+    correlation_id: correlationId,
+    notice_group: group
+      ? {
+          addressee: notice.to.kind,
+          city_id: group.cityId,
+          zone_id: group.zoneId,
+          cause: group.cause,
+          level: group.level,
+          at: new Date(notice.at).toISOString(),
+        }
+      : null,
+  };
 }
 
 /**
@@ -51,7 +69,27 @@ function noticeKey({ to, about }: Notice): string {
 export const INSERT_MESSAGES =
   'INSERT INTO outbox (kind, key, payload, correlation_id) SELECT kind, key, payload, correlation_id';
 export const MESSAGE_ROWS = (json: string): string =>
-  `jsonb_to_recordset(${json}::jsonb) AS message(kind text, key text, payload jsonb, correlation_id text)`;
+  `jsonb_to_recordset(${json}::jsonb)
+    AS message(kind text, key text, payload jsonb, correlation_id text, notice_group jsonb)`;
+
+/**
+ * Opens the groups of these notices, or raises their level, as a part `opened` of the statement that inserts them
+ * (ADR 51). A row that exists is locked until the commit even where nothing changes: the sweep, which ends groups, then
+ * counts what this transaction wrote. Keys are taken in order, so that two transactions never wait for each other.
+ */
+export const OPEN_GROUPS = (json: string): string => `
+  INSERT INTO notice_groups AS known (key, addressee, city_id, zone_id, cause, level, opened_at, alerted_at,
+    told_at, told_count)
+  SELECT DISTINCT ON (message.key) message.key, first.addressee, first.city_id, first.zone_id, first.cause,
+    first.level, first.at, first.at, first.at, 1
+  FROM ${MESSAGE_ROWS(json)}, jsonb_to_record(message.notice_group)
+    AS first(addressee text, city_id text, zone_id text, cause text, level int, at timestamptz)
+  WHERE message.notice_group IS NOT NULL ORDER BY message.key, first.level DESC
+  ON CONFLICT (key) DO UPDATE SET level = excluded.level, told_at = excluded.told_at
+    WHERE known.level < excluded.level
+  RETURNING key`;
+/** A notice of a group is sent where it opened the group, or raised its level. */
+export const WHERE_TOLD = 'WHERE message.notice_group IS NULL OR message.key IN (SELECT key FROM opened)';
 
 /** A message whose relay has been silent for this long is sent again: the relay died. */
 const LEASE_MS = 10_000;

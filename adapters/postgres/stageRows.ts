@@ -52,10 +52,22 @@ export async function markStage(
 export async function openCaseRow(
   tx: Tx,
   { deliveryId, cityId, zoneId }: DeliveryFacts,
-  { caseId: id, level, state, reason, driverId, openedAt, roseAt }: CaseFacts,
+  { caseId: id, level, state, reason, driverId, openedAt, roseAt, isInGroup: inGroup }: CaseFacts,
 ): Promise<void> {
   const [opened, rose] = [new Date(openedAt), new Date(roseAt)];
   await tx.escalation.create({
-    data: { id, deliveryId, cityId, zoneId, level, state, reason, driverId, openedAt: opened, roseAt: rose },
+    data: {
+      id,
+      deliveryId,
+      cityId,
+      zoneId,
+      level,
+      state,
+      reason,
+      driverId,
+      openedAt: opened,
+      roseAt: rose,
+      inGroup,
+    },
   });
 }

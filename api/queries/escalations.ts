@@ -1,7 +1,7 @@
 import type { CaseReason, CaseState } from '../../domain/support/supportCase';
-import type { Prisma, PrismaClient } from '../../prisma/client/client';
+import { Prisma, type PrismaClient } from '../../prisma/client/client';
 import type { Caller } from '../auth/caller';
-import { escalationsOf } from './scope';
+import { escalationIsOf, escalationsOf } from './scope';
 import { lowestIdSince } from '../../domain/timedIds';
 
 export type EscalationFilters = {
@@ -98,4 +98,51 @@ function behind({ level, openedAt, id }: QueuePosition): Prisma.EscalationWhereI
 /** @returns null where the caller can see no such case */
 export function findEscalation(db: PrismaClient, caller: Caller, id: string): Promise<EscalationRow | null> {
   return db.escalation.findFirst({ where: { AND: [{ id }, escalationsOf(caller)] }, select: ESCALATION });
+}
+
+export type CaseGroupRow = {
+  cityId: string;
+  zoneId: string | null;
+  zoneName: string | null;
+  reason: CaseReason;
+  cases: number;
+  acknowledged: number;
+  level0: number;
+  level1: number;
+  level2: number;
+  level3: number;
+  oldestOpenedAt: Date;
+  longestUnassignedMs: number;
+};
+
+/** The most groups in one reply. */
+export const MAX_GROUPS = 500;
+
+/**
+ * Unresolved cases by city, zone and reason: the highest level first, then the oldest. One more than MAX_GROUPS where
+ * there are more.
+ * @param now epoch ms
+ */
+export function groupEscalations(
+  db: PrismaClient,
+  caller: Caller,
+  { cityId, zoneId, level }: Pick<EscalationFilters, 'cityId' | 'zoneId' | 'level'>,
+  now: number,
+): Promise<CaseGroupRow[]> {
+  const isCity = cityId === undefined ? Prisma.empty : Prisma.sql`AND e.city_id = ${cityId}`;
+  const isZone = zoneId === undefined ? Prisma.empty : Prisma.sql`AND e.zone_id = ${zoneId}`;
+  const isLevel = level === undefined ? Prisma.empty : Prisma.sql`AND e.level >= ${level}`;
+  return db.$queryRaw<CaseGroupRow[]>`
+    SELECT e.city_id AS "cityId", e.zone_id AS "zoneId", z.name AS "zoneName", e.reason, count(*)::int AS cases,
+      count(*) FILTER (WHERE e.state = 'ACKNOWLEDGED')::int AS acknowledged,
+      count(*) FILTER (WHERE e.level = 0)::int AS level0, count(*) FILTER (WHERE e.level = 1)::int AS level1,
+      count(*) FILTER (WHERE e.level = 2)::int AS level2, count(*) FILTER (WHERE e.level = 3)::int AS level3,
+      min(e.opened_at) AS "oldestOpenedAt",
+      max(d.unassigned_ms + CASE WHEN d.unassigned_since IS NULL THEN 0 ELSE greatest(0,
+        extract(epoch FROM ${new Date(now)}::timestamptz - d.unassigned_since) * 1000) END)::float8
+        AS "longestUnassignedMs"
+    FROM escalations e JOIN deliveries d ON d.id = e.delivery_id LEFT JOIN zones z ON z.id = e.zone_id
+    WHERE e.state <> 'RESOLVED' AND ${escalationIsOf(caller)} ${isCity} ${isZone} ${isLevel}
+    GROUP BY e.city_id, e.zone_id, z.name, e.reason
+    ORDER BY max(e.level) DESC, min(e.opened_at), e.city_id, e.zone_id, e.reason LIMIT ${MAX_GROUPS + 1}`;
 }

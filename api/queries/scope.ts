@@ -55,5 +55,13 @@ export function escalationsOf(caller: Caller): Prisma.EscalationWhereInput {
   return caller.cities === 'all' ? {} : { cityId: { in: [...caller.cities] } };
 }
 
+/** The same condition for raw SQL on `escalations e`. */
+export function escalationIsOf(caller: Caller): Prisma.Sql {
+  if (caller.role !== 'ops') return Prisma.sql`false`;
+  return caller.cities === 'all'
+    ? Prisma.sql`true`
+    : Prisma.sql`e.city_id = ANY(${[...caller.cities]}::text[])`;
+}
+
 /** Matches no row. */
 const NO_ROW = { id: { in: [] } };

@@ -9,10 +9,18 @@ import { Problem } from '../http/problems';
 import {
   type EscalationRow,
   findEscalation,
+  groupEscalations,
   listEscalations,
+  MAX_GROUPS,
   type QueuePosition,
 } from '../queries/escalations';
-import { escalationListView, escalationView, showEscalation } from '../views/escalation';
+import {
+  escalationGroupListView,
+  escalationListView,
+  escalationView,
+  showEscalation,
+  showEscalationGroup,
+} from '../views/escalation';
 
 const queueCursor = z
   .string()
@@ -51,6 +59,8 @@ const filters = z.strictObject({
   limit,
 });
 
+const groupFilters = filters.pick({ level: true, cityId: true, zoneId: true });
+
 const byId = z.strictObject({ id: uuid });
 const ofOps = { tag: 'escalations', roles: ['ops'] } as const;
 const oneCase = { ...ofOps, params: byId } as const;
@@ -81,6 +91,24 @@ export function escalationEndpoints(deps: ApiDeps): Endpoint[] {
             nextCursor: rows.length > size ? nextOf(shown.at(-1)) : null,
           },
         };
+      },
+    }),
+    get({
+      ...ofOps,
+      path: '/v2/ops/escalation-groups',
+      summary: 'Group the unresolved cases of the support queue by city, zone and reason, by urgency',
+      params: NOTHING,
+      query: groupFilters,
+      replies: {
+        200: {
+          description: `At most ${MAX_GROUPS}. The cases of one: GET /v2/ops/escalations with its zone and reason`,
+          schema: escalationGroupListView,
+        },
+      },
+      handle: async ({ caller, query }) => {
+        const rows = await groupEscalations(deps.db, caller, query, deps.clock());
+        const groups = rows.slice(0, MAX_GROUPS).map(showEscalationGroup);
+        return { status: 200, body: { groups, hasMore: rows.length > MAX_GROUPS } };
       },
     }),
     get({

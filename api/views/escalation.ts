@@ -4,7 +4,7 @@ import { moneyText } from '../../domain/money/currency';
 import { deliveryStatus } from '../../domain/notices/wireFields';
 import { CASE_REASONS, CASE_RESOLUTIONS, CASE_STATES } from '../../domain/support/supportCase';
 import { instantText, iso } from '../http/fields';
-import type { EscalationRow } from '../queries/escalations';
+import type { CaseGroupRow, EscalationRow } from '../queries/escalations';
 import { HELD_REASON } from './delivery';
 
 const actor = z.string().meta({ description: 'ops/<subject>, driver/<id>, system/<rule>, …' });
@@ -57,6 +57,39 @@ export const escalationView = z
 export const escalationListView = z
   .strictObject({ escalations: z.array(escalationView), nextCursor: z.string().nullable() })
   .meta({ id: 'EscalationList' });
+
+export const escalationGroupListView = z
+  .strictObject({
+    groups: z.array(
+      z
+        .strictObject({
+          cityId: z.string(),
+          zoneId: z.string().nullable().meta({ description: 'Null: outside all zones of the city' }),
+          zoneName: z.string().nullable(),
+          reason: z.enum(CASE_REASONS),
+          cases: z.int(),
+          acknowledged: z.int().meta({ description: 'Those of them that somebody has taken on' }),
+          casesByLevel: z.strictObject({ 0: z.int(), 1: z.int(), 2: z.int(), 3: z.int() }),
+          oldestOpenedAt: instantText,
+          longestUnassignedSeconds: z
+            .int()
+            .meta({ description: 'The longest total time without a driver of one of the deliveries' }),
+        })
+        .meta({ id: 'EscalationGroup', description: 'Unresolved cases of one zone with one reason' }),
+    ),
+    hasMore: z.boolean(),
+  })
+  .meta({ id: 'EscalationGroupList' });
+
+export function showEscalationGroup(row: CaseGroupRow): Record<string, unknown> {
+  const { level0, level1, level2, level3, oldestOpenedAt, longestUnassignedMs, ...rest } = row;
+  return {
+    ...rest,
+    casesByLevel: { 0: level0, 1: level1, 2: level2, 3: level3 },
+    oldestOpenedAt: iso(oldestOpenedAt),
+    longestUnassignedSeconds: Math.floor(longestUnassignedMs / 1_000),
+  };
+}
 
 /** @param now epoch ms */
 export function showEscalation(row: EscalationRow, now: number): Record<string, unknown> {

@@ -153,6 +153,12 @@ export function readCalls({ api, world }: Site, draw: Draw): Call[] {
     list('resolved, since', cases, () => ({ state: 'RESOLVED', since: day(1) })),
     list('by zone', cases, () => ({ zoneId: `zone-${draw.city().slice(5)}-1` })),
     byId('GET /v2/ops/escalations/:id', () => draw.one('cases').id),
+    list('', 'GET /v2/ops/escalation-groups', () => ({})),
+    list('of a zone', 'GET /v2/ops/escalation-groups', () => {
+      const cityId = draw.city();
+      return { cityId, zoneId: `zone-${cityId.slice(5)}-1`, level: '2' };
+    }),
+    list('of three cities', 'GET /v2/ops/escalation-groups', () => ({}), threeCities),
 
     list('', 'GET /v2/ops/suspensions', () => ({})),
     list('', 'GET /v2/ops/features', () => ({})),

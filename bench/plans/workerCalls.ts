@@ -387,6 +387,11 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
       () => lost.sweepLostDrivers(),
     ),
     call('sweep of zones', () => world.services.zoneHealth.compute(null)),
+    callAfter(
+      'sweep of notice groups',
+      () => openGroups(db, draw.city()),
+      () => world.services.noticeGroups.bringUpToDate(),
+    ),
     {
       readsAll: {
         tables: ['drivers'],
@@ -448,4 +453,15 @@ export function auditCalls({ world: { db, clock } }: Site, draw: Draw): Call[] {
     },
     call('one chain in order', () => chains.walkChain(`delivery/${draw.one('closed').id}`, async () => true)),
   ];
+}
+
+/** Groups of each zone of a city, told of long ago: of those who wait for ops, and of nobody. */
+async function openGroups(db: Site['world']['db'], cityId: string): Promise<void> {
+  await db.$executeRaw`
+    INSERT INTO notice_groups (key, addressee, city_id, zone_id, cause, level, opened_at, alerted_at, told_at,
+      told_count)
+    SELECT 'support/zone/' || city_id || '/' || id || '/' || cause, 'support', city_id, id, cause, 0,
+      now() - interval '1 day', now() - interval '1 day', now() - interval '1 day', 1000
+    FROM zones, unnest(ARRAY['UNASSIGNED', 'REASSIGNMENT_OFF', 'GOODS_IN_HAND']) AS cause
+    WHERE city_id = ${cityId} ON CONFLICT (key) DO UPDATE SET told_at = excluded.told_at`;
 }

@@ -41,8 +41,7 @@ export function escalateIfDue(changes: ChangeSet): void {
     to: String(escalationLevel),
     detail: { unassignedMs: unassignedMs(clock, now), bonusCents },
   });
-  const repeats = due.kind === 'repeat' ? { lastPagedAt: before.escalatedAt } : null;
-  for (const effect of effectsOf(due, before.escalationLevel)) notifyOf(changes, effect, repeats);
+  for (const effect of effectsOf(due, before.escalationLevel)) notifyOf(changes, effect, before.escalatedAt);
   if (escalationLevel >= 2) enterQueue(changes);
 }
 
@@ -54,13 +53,9 @@ function bonusWithinCap({ delivery, limits }: ChangeSet, before: DeliveryFacts):
 /**
  * Sends the notifications of an effect. Radius, pay and broadcast are in the delivery's state, which the search
  * reads. The delivery enters the support queue once for all effects.
- * @param repeats where the effects of level 3 are repeated: when they last happened
+ * @param lastEscalatedAt when a level was last reached, or page and broadcast were repeated, before this
  */
-function notifyOf(
-  changes: ChangeSet,
-  effect: EscalationEffect,
-  repeats: { lastPagedAt: number | null } | null,
-): void {
+function notifyOf(changes: ChangeSet, effect: EscalationEffect, lastEscalatedAt: number | null): void {
   const { deliveryId, merchantId } = changes.delivery;
   switch (effect) {
     case 'WIDEN_RADIUS':
@@ -69,9 +64,9 @@ function notifyOf(
     case 'BROADCAST_OFFER':
       return;
     case 'NOTIFY_OPS':
-      return notifySupport(changes, 'warning', unassignedTitle(changes));
+      return notifySupport(changes, 'warning', unassignedTitle(changes), 'UNASSIGNED');
     case 'PAGE_SUPPORT_MANAGER':
-      return pageStaff(changes, unassignedTitle(changes), repeats);
+      return pageStaff(changes, unassignedTitle(changes), lastEscalatedAt);
     case 'NOTIFY_CUSTOMER':
       return announceDelay(changes, trackingRoom(deliveryId), 'NO_DRIVER');
     case 'NOTIFY_MERCHANT':

@@ -1,6 +1,7 @@
 import type { Availability } from '../driver/availability';
 import type { Actor } from '../delivery/status';
 import type { Notice } from './notice';
+import type { GroupOpening } from './noticeGroup';
 import type { EventBody, EventName } from './realtimeEvents';
 
 /**
@@ -39,8 +40,11 @@ export type Message =
   | { kind: 'syncDriver'; driverId: string }
   | { kind: 'endAvailabilityLater'; driverId: string; state: Availability; until: number }
   | { kind: 'emit'; emits: Emit[] }
-  /** One notice to one channel, so that retries for the pager cause no duplicates in the chat. */
-  | { kind: 'notify'; notice: Notice };
+  /**
+   * One notice to one channel, so that retries for the pager cause no duplicates in the chat. With a `group`, it is
+   * sent only where it opens the group, or raises its level (ADR 51).
+   */
+  | { kind: 'notify'; notice: Notice; group?: GroupOpening };
 
 /** One event to all sockets in the rooms (docs/behaviour.md#realtime). */
 export type Emit = {

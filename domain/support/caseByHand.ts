@@ -8,7 +8,7 @@ import { caseEmit, caseEntry, deliveryNotice, resolvedCase, pagerResolution } fr
 import { caseTitle } from '../delivery/changes/supportQueue';
 import { type Actor, isClosed } from '../delivery/status';
 import { type Message } from '../notices/message';
-import { type CaseFacts, type CaseResolution, isAboutSilence } from './supportCase';
+import { type CaseFacts, type CaseResolution, isAboutSilence, newCase } from './supportCase';
 import { type DeliveryFacts, type Entry } from '../delivery/deliveryState';
 
 /** BY_OPS: ops resolved it. HEARD_AGAIN: the driver is no longer silent. */
@@ -85,18 +85,7 @@ export function openCaseByHand(
 ): CaseDecision {
   if (isClosed(delivery.status) || (open !== null && open.state !== 'RESOLVED')) return { kind: 'unchanged' };
   const level = delivery.escalationLevel;
-  const next: CaseFacts = {
-    caseId,
-    level,
-    state: 'OPEN',
-    reason,
-    driverId: null,
-    openedAt: now,
-    roseAt: now,
-    resolvedAt: null,
-    resolvedBy: null,
-    resolution: null,
-  };
+  const next = newCase(caseId, { level, reason, driverId: null }, now);
   const title = caseTitle(reason, level);
   return {
     kind: 'changed',
@@ -104,7 +93,7 @@ export function openCaseByHand(
     entry: caseEntry('case_opened', null, next, delivery, by),
     messages: [
       { kind: 'emit', emits: [caseEmit(next, delivery, now)] },
-      deliveryNotice(delivery, { to: 'support', what: 'open', severity: 'error', title }, now),
+      deliveryNotice(delivery, { to: 'support', what: 'open', severity: 'error', title, cause: reason }, now),
     ],
   };
 }

@@ -6,8 +6,9 @@
 import { type Actor, nameOf } from '../delivery/status';
 import { type Emit, type Message, opsRoom } from '../notices/message';
 import { type Notice } from '../notices/notice';
+import { alertOf, matterOf } from '../notices/noticeGroup';
 import { firstAlert, openAlerts } from './pages';
-import { type CaseFacts, type CaseResolution, type CaseState } from './supportCase';
+import { type CaseFacts, type CaseReason, type CaseResolution, type CaseState } from './supportCase';
 import { type DeliveryFacts, type Entry } from '../delivery/deliveryState';
 
 /** The case once it is resolved. */
@@ -58,51 +59,67 @@ export function caseEmit(
   return { rooms: [opsRoom(cityId)], event: 'escalation_changed', body };
 }
 
-/** The notice that resolves the page of level 3. Lower levels page nobody. */
-export function pagerResolution(
-  { level, resolution }: CaseFacts,
+/** Whether an older release paged it by itself. */
+export function isPagedAlone({ level, isInGroup }: CaseFacts): boolean {
+  return level === 3 && !isInGroup;
+}
+
+/** The notice that resolves the page of level 3, where it is not that of a group. Lower levels page nobody. */
+export function pagerResolution(resolved: CaseFacts, delivery: DeliveryFacts, now: number): Message[] {
+  if (!isPagedAlone(resolved)) return [];
+  const ends = openAlerts(delivery.deliveryId, delivery.escalatedAt);
+  return [endOfPage(delivery, ends, `Resolved: ${resolved.resolution ?? ''}`, now)];
+}
+
+/** The end of a delivery's own alerts at the pager. */
+export function endOfPage(
   delivery: DeliveryFacts,
+  endsAlerts: string[],
+  title: string,
   now: number,
-): Message[] {
-  return level === 3
-    ? [
-        deliveryNotice(
-          delivery,
-          {
-            to: 'pager',
-            what: 'resolved',
-            severity: 'info',
-            title: `Resolved: ${resolution ?? ''}`,
-            endsAlerts: openAlerts(delivery.deliveryId, delivery.escalatedAt),
-          },
-          now,
-        ),
-      ]
-    : [];
+): Message {
+  const content = { to: 'pager', what: 'resolved', severity: 'info', title, endsAlerts } as const;
+  return deliveryNotice(delivery, content, now);
 }
 
 /**
- * A notice about a delivery, for support's chat or the pager. All notices of one delivery share one subject.
+ * A notice about a delivery, for support's chat or the pager.
+ * @param cause it is sent only where nobody was told of deliveries of the same zone and cause; absent: it is always
+ *   sent, and all such notices of one delivery share one subject
  */
 export function deliveryNotice(
-  { deliveryId, cityId, zoneId, status, escalationLevel, merchantId, sellerOrderId }: DeliveryFacts,
+  delivery: DeliveryFacts,
   {
     to,
+    cause,
     ...content
-  }: { to: 'support' | 'pager' } & Pick<Notice, 'what' | 'severity' | 'title' | 'alert' | 'endsAlerts'>,
+  }: { to: 'support' | 'pager'; cause?: CaseReason } & Pick<
+    Notice,
+    'what' | 'severity' | 'title' | 'endsAlerts'
+  >,
   now: number,
 ): Message {
+  const { deliveryId, cityId, zoneId, status, escalationLevel, merchantId, sellerOrderId } = delivery;
+  const notice: Notice = {
+    ...content,
+    to: { kind: to },
+    about: firstAlert(deliveryId),
+    text: `Delivery ${deliveryId} in ${cityId} is ${status}.`,
+    link: `/v2/deliveries/${deliveryId}`,
+    cityId,
+    facts: { deliveryId, merchantId, sellerOrderId, zoneId, status, escalationLevel },
+    at: now,
+  };
+  if (cause === undefined) return { kind: 'notify', notice };
+  const group = { cityId, zoneId, cause };
   return {
     kind: 'notify',
     notice: {
-      ...content,
-      to: { kind: to },
-      about: firstAlert(deliveryId),
-      text: `Delivery ${deliveryId} in ${cityId} is ${status}.`,
-      link: `/v2/deliveries/${deliveryId}`,
-      cityId,
-      facts: { deliveryId, merchantId, sellerOrderId, zoneId, status, escalationLevel },
-      at: now,
+      ...notice,
+      about: matterOf(group),
+      alert: alertOf(group, now),
+      text: `${notice.text} Others of the same zone are told together with it.`,
     },
+    group: { ...group, level: escalationLevel },
   };
 }

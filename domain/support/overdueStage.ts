@@ -73,7 +73,11 @@ export function overdueCase(
     entry: caseEntry('case_opened', null, opened, delivery, by),
     messages: [
       { kind: 'emit', emits: [caseEmit(opened, delivery, now)] },
-      deliveryNotice(delivery, { to: 'support', what: 'open', severity: 'error', title }, now),
+      deliveryNotice(
+        delivery,
+        { to: 'support', what: 'open', severity: 'error', title, cause: urgency.reason },
+        now,
+      ),
     ],
   };
 }

@@ -1,25 +1,11 @@
 /**
- * The alerts of a pager about one delivery. The first page opens `delivery/<id>`, each repeat an alert of its own,
- * since a pager folds pages of one alert and wakes nobody again. docs/notifications.md#pagerduty.
+ * The alerts of a pager about one delivery, as releases up to 2.1 opened them: `delivery/<id>` by the first page, and
+ * one of its own by each repeat. They end with their case. Pages are now those of a group (ADR 51).
  */
 
-/** The alert of the first page, and the matter of all notices about a delivery. */
+/** The alert of the first page, and the matter of notices about one delivery that belong to no group. */
 export function firstAlert(deliveryId: string): string {
   return `delivery/${deliveryId}`;
-}
-
-/** @param pagedAt when it was paged, epoch ms */
-function repeatedAlert(deliveryId: string, pagedAt: number): string {
-  return `${firstAlert(deliveryId)}/${new Date(pagedAt).toISOString()}`;
-}
-
-/** A page that is repeated opens a new alert, and then ends the one before: nobody goes unpaged meanwhile. */
-export function repeatOf(
-  deliveryId: string,
-  lastPagedAt: number | null,
-  now: number,
-): { alert: string; endsAlerts: string[] } {
-  return { alert: repeatedAlert(deliveryId, now), endsAlerts: openAlerts(deliveryId, lastPagedAt) };
 }
 
 /**
@@ -27,5 +13,6 @@ export function repeatOf(
  * @param lastPagedAt when the delivery was last paged, the first time or again
  */
 export function openAlerts(deliveryId: string, lastPagedAt: number | null): string[] {
-  return [firstAlert(deliveryId), ...(lastPagedAt === null ? [] : [repeatedAlert(deliveryId, lastPagedAt)])];
+  const first = firstAlert(deliveryId);
+  return lastPagedAt === null ? [first] : [first, `${first}/${new Date(lastPagedAt).toISOString()}`];
 }

@@ -65,6 +65,8 @@ export type CaseFacts = {
   resolvedAt: number | null;
   resolvedBy: string | null;
   resolution: CaseResolution | null;
+  /** Whether its notices are those of its group; not so where an older release opened it. */
+  isInGroup: boolean;
 };
 
 /** A case that is opened now. */
@@ -74,7 +76,7 @@ export function newCase(
   now: number,
 ): CaseFacts {
   const unresolved = { resolvedAt: null, resolvedBy: null, resolution: null };
-  return { caseId, ...urgency, state: 'OPEN', openedAt: now, roseAt: now, ...unresolved };
+  return { caseId, ...urgency, state: 'OPEN', openedAt: now, roseAt: now, ...unresolved, isInGroup: true };
 }
 
 /** Why the search for a driver waits for ops. */

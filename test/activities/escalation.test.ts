@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { v7 as newId } from 'uuid';
 import { createDeliveryActivities } from '../../activities/delivery';
 import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
+import { createNoticeGroups } from '../../services/noticeGroups';
 import { DeliveryScene } from '../support/deliveryScene';
 import {
   createDispatchWorld,
@@ -44,6 +45,17 @@ async function searched(
   const { unassignedSince } = await scene.row();
   return { scene, after: (minutes) => (unassignedSince?.getTime() ?? 0) + minutes * MINUTE };
 }
+
+/** The sweep of notice groups, at this instant. */
+const tellGroups = (at: number): Promise<unknown> =>
+  createNoticeGroups({
+    db: world.db,
+    clock: () => at,
+    limits: { ...ESCALATION_LIMITS, updateMs: MINUTE },
+  }).bringUpToDate();
+/** The pager's alert of a scene's city that was opened at this instant. */
+const alertOf = ({ cityId }: DeliveryScene, at: number): string =>
+  `zone/${cityId}/-/UNASSIGNED/${new Date(at).toISOString()}`;
 
 const live = async (scene: DeliveryScene) => (await scene.offers()).filter(({ state }) => state === 'LIVE');
 /** Nobody of these is asked before level 1 widens the search. */
@@ -179,7 +191,7 @@ describe('a broadcast', () => {
   }
 
   test('has one winner; the other offers are withdrawn and their drivers freed', async () => {
-    const { scene, wave } = await broadcast(3);
+    const { scene, after, wave } = await broadcast(3);
     const [first, second] = wave;
     expect(
       await scene.answer({ kind: 'acceptOffer', offerId: second!.offerId, driverId: second!.driverId }),
@@ -196,10 +208,12 @@ describe('a broadcast', () => {
     expect(await scene.cases()).toMatchObject([
       { state: 'RESOLVED', resolution: 'ASSIGNED', resolvedBy: `driver/${second!.driverId}` },
     ]);
-    expect((await scene.notices()).at(-1)).toBe('pager resolved: Resolved: ASSIGNED');
-    const { ends = [] } = (await scene.alerts()).at(-1) ?? {};
-    expect(ends[0]).toBe(`delivery/${scene.deliveryId}`);
-    expect(ends).toHaveLength(2);
+    await tellGroups(after(31));
+    expect((await scene.notices()).slice(-2)).toEqual([
+      `pager resolved: No delivery of level 3 is without a driver in ${scene.cityId}`,
+      `support resolved: No delivery waits for long in ${scene.cityId}`,
+    ]);
+    expect((await scene.alerts()).at(-1)).toEqual({ opens: null, ends: [alertOf(scene, after(30))] });
   });
 
   test('offers in waves until all drivers in reach had one, then one at a time', async () => {
@@ -236,15 +250,14 @@ describe('a broadcast', () => {
     });
     const { known } = await scene.search(after(40));
     expect(known.offers).toHaveLength(2);
+    await tellGroups(after(40));
     expect((await scene.notices()).filter((each) => each.startsWith('pager'))).toEqual([
       'pager critical: Level 3: no driver for 30 minutes',
       'pager critical: Level 3: no driver for 40 minutes',
     ]);
-    const alertOf = (minutes: number) =>
-      `delivery/${scene.deliveryId}/${new Date(after(minutes)).toISOString()}`;
     expect(await scene.alerts()).toEqual([
-      { opens: `delivery/${scene.deliveryId}`, ends: [] },
-      { opens: alertOf(40), ends: [`delivery/${scene.deliveryId}`, alertOf(30)] },
+      { opens: alertOf(scene, after(30)), ends: [] },
+      { opens: alertOf(scene, after(40)), ends: [alertOf(scene, after(30))] },
     ]);
     // merchant and customer are not told again
     expect((await scene.emitted()).filter((each) => each.startsWith('delivery_delayed'))).toHaveLength(2);

@@ -110,6 +110,7 @@ const MORE_THAN_ADD: Readonly<Record<string, string[]>> = {
   escalations: ['UPDATE'],
   meeting_points: ['DELETE'],
   merchants: ['UPDATE'],
+  notice_groups: ['DELETE', 'UPDATE'],
   offers: ['UPDATE'],
   order_changes: ['UPDATE'],
   outbox: ['DELETE', 'UPDATE'],

@@ -110,6 +110,60 @@ describe('the support queue', () => {
     expect(await allPages(`cityId=${cityId}&state=RESOLVED`)).toEqual([...later.reverse(), over]);
   });
 
+  it('groups its cases by zone and reason, the most urgent first, within the cities of ops', async () => {
+    const cityId = await world.addCity();
+    const now = Date.now();
+    for (const state of ['OPEN', 'ACKNOWLEDGED', 'RESOLVED'] as const)
+      await addCase({ cityId, level: 2, state, openedAt: now - 5 * MINUTE_MS });
+    await addCase({ cityId, level: 3, openedAt: now - 9 * MINUTE_MS, zoneId: 'west' });
+    await addCase({ cityId, level: 0, reason: 'CARRIER_SILENT', openedAt: now });
+    const groupsOf = async (query = '', claims = ops()): Promise<unknown[]> => {
+      const path = `/v2/ops/escalation-groups?cityId=${cityId}${query}`;
+      const { body } = await world.as(claims).get(path).expect(200);
+      expect(body).toMatchObject({ hasMore: false });
+      return (body as { groups: unknown[] }).groups;
+    };
+    const of = { cityId, zoneId: null, zoneName: null, longestUnassignedSeconds: 0 };
+    const levels = { 0: 0, 1: 0, 2: 0, 3: 0 };
+    const west = {
+      ...{ ...of, zoneId: 'west', reason: 'UNASSIGNED', cases: 1, acknowledged: 0 },
+      casesByLevel: { ...levels, 3: 1 },
+      oldestOpenedAt: new Date(now - 9 * MINUTE_MS).toISOString(),
+    };
+    const outside = {
+      ...{ ...of, reason: 'UNASSIGNED', cases: 2, acknowledged: 1 },
+      casesByLevel: { ...levels, 2: 2 },
+      oldestOpenedAt: new Date(now - 5 * MINUTE_MS).toISOString(),
+    };
+    const silent = {
+      ...{ ...of, reason: 'CARRIER_SILENT', cases: 1, acknowledged: 0 },
+      casesByLevel: { ...levels, 0: 1 },
+      oldestOpenedAt: new Date(now).toISOString(),
+    };
+    expect(await groupsOf()).toEqual([west, outside, silent]);
+    expect(await groupsOf('&level=3')).toEqual([west]);
+    expect(await groupsOf('&zoneId=west')).toEqual([west]);
+    expect(await groupsOf('', { role: 'ops', sub: 'pia', cities: ['elsewhere'] })).toEqual([]);
+    await world.as(merchant(MERCHANT)).get('/v2/ops/escalation-groups').expect(403);
+  });
+
+  it('says for how long the longest of a group has waited', async () => {
+    const { scene } = await unassigned(16);
+    await world.db.delivery.update({
+      where: { id: scene.deliveryId },
+      data: { unassignedMs: 0, unassignedSince: new Date(Date.now() - 16 * MINUTE_MS) },
+    });
+    const { body } = await world
+      .as(ops())
+      .get(`/v2/ops/escalation-groups?cityId=${scene.cityId}`)
+      .expect(200);
+    const [{ longestUnassignedSeconds } = { longestUnassignedSeconds: 0 }] = (
+      body as { groups: { longestUnassignedSeconds: number }[] }
+    ).groups;
+    expect(longestUnassignedSeconds).toBeGreaterThanOrEqual(16 * 60);
+    expect(longestUnassignedSeconds).toBeLessThan(17 * 60);
+  });
+
   it('filters by reason, zone, delivery, driver and age', async () => {
     const cityId = await world.addCity();
     await world

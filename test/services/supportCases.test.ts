@@ -5,8 +5,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import type { IncomingEvent } from '../../domain/delivery/events';
+import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
+import { createNoticeGroups } from '../../services/noticeGroups';
 import { createSupportCases, type SupportCases } from '../../services/supportCases';
-import type { Notice } from '../../domain/notices/notice';
 import { DeliveryScene as Scene, NOBODY } from '../support/deliveryScene';
 import { createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
@@ -157,21 +158,34 @@ describe('a resolved case', () => {
     expect(await scene.traces()).toEqual(before);
   });
 
-  test('at level 3 resolves the page; lower levels have none', async () => {
+  test('at level 3 resolves the page, with the next sweep of its group; lower levels have none', async () => {
     const paged = await unassigned(30);
     await cases.resolve(paged.caseId, done());
-    expect((await paged.scene.notices()).at(-1)).toBe('pager resolved: Resolved: BY_OPS');
-    const [open, resolved] = await pagerNotices(paged.scene.deliveryId);
-    const { endsAlerts = [], ...rest } = resolved ?? {};
-    expect(endsAlerts).toContain(open?.about);
-    expect({ ...rest, at: 0, what: 'open', severity: 'critical', title: '' }).toEqual({
-      ...open,
-      at: 0,
-      title: '',
-    }); // the pager folds them into one matter
+    await createNoticeGroups({
+      db: world.db,
+      clock: () => Date.now() + 31 * MINUTE_MS,
+      limits: { ...ESCALATION_LIMITS, updateMs: MINUTE_MS },
+    }).bringUpToDate();
+    const { cityId } = paged.scene;
+    expect((await paged.scene.notices()).filter((notice) => notice.startsWith('pager'))).toEqual([
+      'pager critical: Level 3: no driver for 30 minutes',
+      `pager resolved: No delivery of level 3 is without a driver in ${cityId}`,
+    ]);
+    const [page, end] = await paged.scene.alerts();
+    expect(end?.ends).toEqual([page?.opens]);
     const quiet = await unassigned(15);
     await cases.resolve(quiet.caseId, done());
     expect((await quiet.scene.notices()).filter((notice) => notice.startsWith('pager'))).toEqual([]);
+  });
+
+  test('that an older release paged alone ends its own alerts', async () => {
+    const { scene, caseId } = await unassigned(30);
+    await world.db.escalation.update({ where: { id: caseId }, data: { inGroup: null } });
+    await cases.resolve(caseId, done());
+    expect((await scene.notices()).at(-1)).toBe('pager resolved: Resolved: BY_OPS');
+    const { escalatedAt } = await scene.row();
+    const alert = `delivery/${scene.deliveryId}`;
+    expect((await scene.alerts()).at(-1)?.ends).toEqual([alert, `${alert}/${escalatedAt?.toISOString()}`]);
   });
 
   test('is refused while the delivery waits for a decision', async () => {
@@ -270,11 +284,3 @@ describe('concurrent calls', () => {
     }
   });
 });
-
-async function pagerNotices(deliveryId: string): Promise<Notice[]> {
-  const rows = await world.db.outboxMessage.findMany({
-    where: { key: `pager/delivery/${deliveryId}`, kind: 'notify' },
-    orderBy: { id: 'asc' },
-  });
-  return rows.map(({ payload }) => (payload as { notice: Notice }).notice);
-}

@@ -141,6 +141,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
       timeScale,
       searchLeadMs: 600_000,
       orders: ORDER_LIMITS,
+      noticeGroupUpdateMs: 60_000,
       database: { statementTimeoutMs: 5_000 },
     },
     clock,

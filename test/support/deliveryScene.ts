@@ -129,30 +129,30 @@ export class DeliveryScene {
     });
   }
 
-  /** Notices to people, `pager critical: …`, in their order. */
+  /** Notices to people in the scene's city, `pager critical: …`, in their order. */
   async notices(): Promise<string[]> {
-    const keys = ['support', 'pager'].map((addressee) => `${addressee}/delivery/${this.deliveryId}`);
-    const rows = await this.world.db.outboxMessage.findMany({
-      where: { key: { in: keys }, kind: 'notify' },
-      orderBy: { id: 'asc' },
-    });
-    const notices = rows.map(({ payload }) => (payload as { notice: Notice }).notice);
-    return notices.map(
+    return (await this.toPeople()).map(
       ({ to, severity, what, title }) => `${to.kind} ${what === 'open' ? severity : what}: ${title}`,
     );
   }
 
   /** What each page opens and ends at the pager. */
   async alerts(): Promise<{ opens: string | null; ends: string[] }[]> {
-    const rows = await this.world.db.outboxMessage.findMany({
-      where: { key: `pager/delivery/${this.deliveryId}`, kind: 'notify' },
-      orderBy: { id: 'asc' },
-    });
-    const notices = rows.map(({ payload }) => (payload as { notice: Notice }).notice);
-    return notices.map(({ what, about, alert = about, endsAlerts = [] }) => ({
+    const pages = (await this.toPeople()).filter(({ to }) => to.kind === 'pager');
+    return pages.map(({ what, about, alert = about, endsAlerts = [] }) => ({
       opens: what === 'open' ? alert : null,
       ends: [...endsAlerts],
     }));
+  }
+
+  private async toPeople(): Promise<Notice[]> {
+    const rows = await this.world.db.outboxMessage.findMany({
+      where: { kind: 'notify', payload: { path: ['notice', 'cityId'], equals: this.cityId } },
+      orderBy: { id: 'asc' },
+    });
+    return rows
+      .map(({ payload }) => (payload as { notice: Notice }).notice)
+      .filter(({ to }) => to.kind !== 'driver');
   }
 
   /** The kinds of the delivery's audit entries, by their chain's order of writing. */

@@ -22,10 +22,10 @@ import { createPresence } from '../../activities/sweeps/presence';
 import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
 import { createEscalationCheck } from '../../activities/sweeps/escalationCheck';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
+import { createZoneSweep } from '../../activities/sweeps/zones';
 import { createErasureSweep } from '../../activities/sweeps/erasures';
 import { createWindowsSweep } from '../../activities/sweeps/windows';
 import { createWindowRisks } from '../../services/windowRisks';
-import type { ZoneHealthReport } from '../../services/zones/zoneHealth';
 import type { DispatchLimits } from '../../domain/delivery/decisionContext';
 import { STAGE_LIMITS } from '../../domain/driver/stageWatch';
 import { LOSS_LIMITS } from '../../domain/driver/loss';
@@ -128,13 +128,14 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
       timeScale,
       searchLeadMs: 600_000,
       orders: ORDER_LIMITS,
+      noticeGroupUpdateMs: 60_000,
       database: { statementTimeoutMs: 5_000 },
     },
     clock,
     newId,
     notifyRelay,
   });
-  const { availability, zoneHealth } = services;
+  const { availability } = services;
   const presence = createPresence({
     db,
     map,
@@ -213,7 +214,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     positionsKeptMs: 86_400_000,
     heartbeat: () => {},
   });
-  const sweepZoneHealth = (): Promise<ZoneHealthReport> => zoneHealth.compute(null);
+  const sweepZoneHealth = createZoneSweep(services);
   const verifyAudit = createAuditCheck({
     chains: createAuditChains(db),
     clock,

@@ -5,6 +5,8 @@ import {
   caseEmit,
   caseEntry,
   deliveryNotice,
+  endOfPage,
+  isPagedAlone,
   resolvedCase,
   pagerResolution,
 } from '../../support/caseChanges';
@@ -17,7 +19,7 @@ import {
   risenCase,
   settles,
 } from '../../support/supportCase';
-import { repeatOf } from '../../support/pages';
+import { openAlerts } from '../../support/pages';
 import { type ChangeSet } from './changeSet';
 
 /**
@@ -36,7 +38,7 @@ export function openCase(changes: ChangeSet, reason: CaseReason, driverId: strin
 
 /** Tells support’s chat why the delivery needs ops. */
 export function tellSupport(changes: ChangeSet, reason: CaseReason): void {
-  notifySupport(changes, 'error', caseTitle(reason, changes.delivery.escalationLevel));
+  notifySupport(changes, 'error', caseTitle(reason, changes.delivery.escalationLevel), reason);
 }
 
 type Urgency = Pick<CaseFacts, 'level' | 'reason' | 'driverId'>;
@@ -91,59 +93,70 @@ function putCase(
   changes.emit(caseEmit(supportCase, delivery, now));
 }
 
-/** Opens a notice about the delivery in support's chat. */
-export function notifySupport(changes: ChangeSet, severity: NoticeSeverity, title: string): void {
-  const notice = { to: 'support', what: 'open', severity, title } as const;
+/** Opens a notice about the delivery in support's chat, unless its group is told there already. */
+export function notifySupport(
+  changes: ChangeSet,
+  severity: NoticeSeverity,
+  title: string,
+  cause: CaseReason,
+): void {
+  const notice = { to: 'support', what: 'open', severity, title, cause } as const;
   changes.send(deliveryNotice(changes.delivery, notice, changes.now));
 }
 
 /**
- * Pages the person on call.
- * @param repeats when they were last paged, for a page that is repeated; null: the first one
+ * Pages the person on call, unless they were paged for its group; the sweep repeats the page of a group. A page of its
+ * own, which an older release sent, ends with it.
  */
-export function pageStaff(
-  changes: ChangeSet,
-  title: string,
-  repeats: { lastPagedAt: number | null } | null,
-): void {
-  const { delivery, now } = changes;
-  const page = { to: 'pager', what: 'open', severity: 'critical', title } as const;
-  const alerts = repeats === null ? {} : repeatOf(delivery.deliveryId, repeats.lastPagedAt, now);
-  changes.send(deliveryNotice(delivery, { ...page, ...alerts }, now));
+export function pageStaff(changes: ChangeSet, title: string, lastPagedAt: number | null): void {
+  const { delivery, supportCase, now } = changes;
+  const page = { to: 'pager', what: 'open', severity: 'critical', title, cause: 'UNASSIGNED' } as const;
+  changes.send(deliveryNotice(delivery, page, now));
+  if (supportCase === null || supportCase.state === 'RESOLVED' || supportCase.isInGroup) return;
+  if (isPagedAlone(supportCase))
+    changes.send(
+      endOfPage(delivery, openAlerts(delivery.deliveryId, lastPagedAt), 'Told with its group', now),
+    );
+  changes.putCase({ ...supportCase, isInGroup: true });
 }
 
 /** The title of the notice of such a case. */
 export function caseTitle(reason: CaseReason, level: number): string {
+  return `Support queue: ${caseWords(reason, level)}`;
+}
+
+/** What such a case is about. */
+export function caseWords(reason: CaseReason, level: number): string {
   switch (reason) {
     case 'UNASSIGNED':
-      return `Support queue: no driver found, level ${level}`;
+      return `no driver found, level ${level}`;
     case 'REASSIGNMENT_OFF':
-      return 'Support queue: the driver was lost, and automatic reassignment is off';
+      return 'the driver was lost, and automatic reassignment is off';
     case 'PINNED_DRIVER_LOST':
-      return 'Support queue: the driver who was assigned by hand was lost';
+      return 'the driver who was assigned by hand was lost';
     case 'PINNED_DRIVER_SILENT':
-      return 'Support queue: the driver who was assigned by hand is silent';
+      return 'the driver who was assigned by hand is silent';
     case 'PINNED_DRIVER_STANDS_STILL':
-      return 'Support queue: the driver who was assigned by hand makes no progress to the pickup';
+      return 'the driver who was assigned by hand makes no progress to the pickup';
     case 'DRIVER_AT_PICKUP_SILENT':
-      return 'Support queue: the driver is silent at the pickup';
+      return 'the driver is silent at the pickup';
     case 'CARRIER_SILENT':
-      return 'Support queue: the driver who has the goods is silent';
+      return 'the driver who has the goods is silent';
     case 'CARRIER_BROKE_DOWN':
-      return 'Support queue: the driver who has the goods broke down';
+      return 'the driver who has the goods broke down';
     case 'CARRIER_GAVE_UP':
-      return 'Support queue: the driver who has the goods gave up the delivery';
+      return 'the driver who has the goods gave up the delivery';
     case 'CARRIER_OVERDUE':
-      return 'Support queue: the driver takes too long';
+      return 'the driver takes too long';
     case 'GOODS_IN_HAND':
-      return 'Support queue: a driver who lost the delivery says that they hold the goods';
+      return 'a driver who lost the delivery says that they hold the goods';
     case 'WINDOW_AT_RISK':
-      return 'Support queue: the delivery is not expected within its window';
+      return 'the delivery is not expected within its window';
     case 'CARRIER_SUSPENDED':
-      return 'Support queue: the driver who has the goods was suspended';
+      return 'the driver who has the goods was suspended';
     case 'DRIVER_SUSPENDED':
-      return 'Support queue: the driver was suspended, and another is searched for';
+      return 'the driver was suspended, and another is searched for';
     case 'MERCHANT_SUSPENDED':
-      return 'Support queue: the merchant was suspended';
+      return 'the merchant was suspended';
   }
 }

@@ -7379,6 +7379,104 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/ops/escalation-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Group the unresolved cases of the support queue by city, zone and reason, by urgency
+         * @description For: ops.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The lowest level to list */
+                    level?: "0" | "1" | "2" | "3";
+                    cityId?: string;
+                    zoneId?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description At most 500. The cases of one: GET /v2/ops/escalations with its zone and reason */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["EscalationGroupList"];
+                    };
+                };
+                /** @description INVALID_REQUEST */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAUTHENTICATED */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description FORBIDDEN, SUSPENDED */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description TOO_MANY_REQUESTS */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description INTERNAL */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAVAILABLE */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/ops/escalations/{id}": {
         parameters: {
             query?: never;
@@ -10594,6 +10692,32 @@ export interface components {
              * @enum {string|null}
              */
             heldReason: "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "GOODS_IN_HAND" | null;
+        };
+        EscalationGroupList: {
+            groups: components["schemas"]["EscalationGroup"][];
+            hasMore: boolean;
+        };
+        /** @description Unresolved cases of one zone with one reason */
+        EscalationGroup: {
+            cityId: string;
+            /** @description Null: outside all zones of the city */
+            zoneId: string | null;
+            zoneName: string | null;
+            /** @enum {string} */
+            reason: "UNASSIGNED" | "REASSIGNMENT_OFF" | "PINNED_DRIVER_LOST" | "PINNED_DRIVER_SILENT" | "PINNED_DRIVER_STANDS_STILL" | "DRIVER_AT_PICKUP_SILENT" | "CARRIER_SILENT" | "CARRIER_BROKE_DOWN" | "CARRIER_GAVE_UP" | "CARRIER_OVERDUE" | "GOODS_IN_HAND" | "WINDOW_AT_RISK" | "CARRIER_SUSPENDED" | "DRIVER_SUSPENDED" | "MERCHANT_SUSPENDED";
+            cases: number;
+            /** @description Those of them that somebody has taken on */
+            acknowledged: number;
+            casesByLevel: {
+                0: number;
+                1: number;
+                2: number;
+                3: number;
+            };
+            /** Format: date-time */
+            oldestOpenedAt: string;
+            /** @description The longest total time without a driver of one of the deliveries */
+            longestUnassignedSeconds: number;
         };
         FeatureList: {
             features: components["schemas"]["Feature"][];

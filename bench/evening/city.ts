@@ -114,8 +114,10 @@ export class EveningCity {
     return this.world.offerArrivals;
   }
 
-  /** Answers that came when the offer was over. */
-  get answeredTooLate(): number {
-    return this.world.drivers.reduce((sum, { counts }) => sum + counts.refusedLate, 0);
+  /** Answers that came when the offer was over, and accepts that were never answered. */
+  get answers(): { tooLate: number; unanswered: number } {
+    const sum = (count: 'refusedLate' | 'unanswered'): number =>
+      this.world.drivers.reduce((total, { counts }) => total + counts[count], 0);
+    return { tooLate: sum('refusedLate'), unanswered: sum('unanswered') };
   }
 }

@@ -236,12 +236,14 @@ async function conclude(
   const { kept, waited } = firstOffers(evidence);
   const notices = noticeFigures(sink.received);
   const fairness = fairnessOf(evidence, { before: turned.at, endedAt: last.at });
+  const answers = city.answers;
   const problems = problemsOf({
     whole,
     phases,
     peak,
     pages: notices.pages,
     fairness,
+    unansweredAccepts: answers.unanswered,
     failures: city.failures,
   });
   log(table({ rush: phases.rush, 'last minute of it': peak, relief: phases.relief }));
@@ -264,7 +266,8 @@ async function conclude(
       backlogGoneAfterMinutes: clearedAfterMs === null ? null : Math.round(clearedAfterMs / 600) / 100,
       fairness,
       workerMbMost: Math.max(...minutes.map(({ workerMb }) => workerMb ?? 0)),
-      answeredTooLate: city.answeredTooLate,
+      answeredTooLate: answers.tooLate,
+      unansweredAccepts: answers.unanswered,
       retries: connections.retries(),
       lagP99Ms: Math.max(0, Math.round(lag.percentile(99) / 1e6) - LAG_EVERY_MS),
       phases: { ...phases, peak },

@@ -18,11 +18,21 @@ export type Judged = {
   peak: Pick<StretchFigures, 'cores' | 'waiting'>;
   pages: number;
   fairness: Pick<Fairness, 'noDriver' | 'leftWaiting'>;
+  /** They have no latency, and would be the slowest. */
+  unansweredAccepts: number;
   failures: readonly string[];
 };
 
 /** The goals that were missed, in words. What could not be measured counts as missed. */
-export function problemsOf({ whole, phases, peak, pages, fairness, failures }: Judged): string[] {
+export function problemsOf({
+  whole,
+  phases,
+  peak,
+  pages,
+  fairness,
+  unansweredAccepts,
+  failures,
+}: Judged): string[] {
   const problems: string[] = [];
   const { looksAnAccept } = whole;
   if (looksAnAccept === null) problems.push('no offer was accepted');
@@ -40,6 +50,7 @@ export function problemsOf({ whole, phases, peak, pages, fairness, failures }: J
     else if (p99 >= GOALS.acceptP99Ms)
       problems.push(`${name}: accept p99 ${p99} ms, not below ${GOALS.acceptP99Ms}`);
   }
+  if (unansweredAccepts > 0) problems.push(`${unansweredAccepts} accepts were never answered`);
   if (pages > GOALS.pages) problems.push(`${pages} pages, more than ${GOALS.pages}`);
   if (fairness.noDriver > 0) problems.push(`${fairness.noDriver} orders ended with NO_DRIVER`);
   if (fairness.leftWaiting > 0)

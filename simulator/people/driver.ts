@@ -68,10 +68,11 @@ export type DriverDeps = {
 /** When each offer reached its driver's socket, epoch ms by offer id. */
 export type OfferArrivals = Map<string, number>;
 
-/** Counts of a driver's actions, for the figures. */
+/** Counts of a driver's actions, for the figures. `unanswered`: accepts that the service never answered. */
 export type DriverCounts = {
   offers: number;
   accepted: number;
+  unanswered: number;
   rejected: number;
   ignored: number;
   refusedLate: number;
@@ -96,6 +97,7 @@ export class SimulatedDriver {
   readonly counts: DriverCounts = {
     offers: 0,
     accepted: 0,
+    unanswered: 0,
     rejected: 0,
     ignored: 0,
     refusedLate: 0,
@@ -328,7 +330,10 @@ export class SimulatedDriver {
   private async accept({ offerId, deliveryId }: OfferView, signal: AbortSignal): Promise<void> {
     const { client, ledger, latencies, driverId } = this.deps;
     const askedAt = Date.now();
-    const answer = await client.accept(offerId);
+    const answer = await client.accept(offerId).catch((error: unknown) => {
+      this.counts.unanswered += 1;
+      throw error;
+    });
     latencies.add('accept', Date.now() - askedAt);
     if (!answer.ok) return void (this.counts.refusedLate += 1);
     this.counts.accepted += 1;

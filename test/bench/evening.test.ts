@@ -18,6 +18,7 @@ const GOOD: Judged = {
   peak: { cores, waiting: 1_300 },
   pages: 10,
   fairness: { noDriver: 0, leftWaiting: 0 },
+  unansweredAccepts: 0,
   failures: [],
 };
 
@@ -36,6 +37,7 @@ describe('the verdict on an evening', () => {
       /^relief: accept p99 300 ms/,
     ],
     ['a phase without accepts', { phases: { rush: { acceptMs: times(null) } } }, /rush: no accept/],
+    ['accepts without an answer', { unansweredAccepts: 1 }, /1 accepts were never answered/],
     ['pages', { pages: 11 }, /11 pages/],
     ['orders given up', { fairness: { noDriver: 2, leftWaiting: 0 } }, /2 orders ended with NO_DRIVER/],
     ['orders left waiting', { fairness: { noDriver: 0, leftWaiting: 1 } }, /1 orders .* never got a driver/],

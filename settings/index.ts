@@ -35,6 +35,8 @@ export type Settings = {
   /** 0 = unlimited. */
   searchMaxMs: number;
   search: SearchLimits;
+  /** How long a delivery waits for its city's matching before it searches by itself. */
+  matchingNetMs: number;
   ranking: RankingLimits;
   /** In real time: divide travel times by `timeScale`. */
   travel: TravelModel;
@@ -246,6 +248,7 @@ function servicePart(read: Read): Settings {
     },
     searchMaxMs: minutes(read(SERVICE.searchMaxMinutes)),
     search: searchPart(read, seconds),
+    matchingNetMs: seconds(read(SERVICE.matchingNetSeconds)),
     ranking: {
       ...RANKING_LIMITS,
       freshPositionMs: seconds(read(SERVICE.positionFreshSeconds)),
@@ -362,6 +365,12 @@ function featuresPart(read: Read): FeatureSetting[] {
       read(SERVICE.enableAutoReassignment),
       read(SERVICE.autoReassignmentRollout),
       read(SERVICE.autoReassignmentCities),
+    ),
+    environmentSetting(
+      'batch_matching',
+      read(SERVICE.enableBatchMatching),
+      read(SERVICE.batchMatchingRollout),
+      read(SERVICE.batchMatchingCities),
     ),
   ];
 }

@@ -156,6 +156,12 @@ export const SERVICE_VARIABLES = {
     { min: 1, max: 3_600 },
     'the longest wait between searches',
   ),
+  matchingNetSeconds: whole(
+    'MATCHING_NET_SECONDS',
+    60,
+    { min: 5, max: 3_600 },
+    'with batch_matching: how long a delivery waits for its city’s matching before it searches by itself',
+  ),
   lapseExclusionMinutes: whole(
     'LAPSE_EXCLUSION_MINUTES',
     5,
@@ -353,6 +359,12 @@ export const SERVICE_VARIABLES = {
   ),
   autoReassignmentRollout: featureRollout('auto_reassignment', 'deliveries'),
   autoReassignmentCities: featureCities('auto_reassignment'),
+  enableBatchMatching: featureSwitch(
+    'ENABLE_BATCH_MATCHING',
+    'drivers for waiting deliveries are chosen for a city at once; needs driver_offers',
+  ),
+  batchMatchingRollout: featureRollout('batch_matching', 'deliveries'),
+  batchMatchingCities: featureCities('batch_matching'),
 
   slackWebhookUrl: optionalSecretUrl(
     'SLACK_WEBHOOK_URL',

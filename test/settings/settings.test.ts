@@ -49,6 +49,7 @@ describe('settings', () => {
       { feature: 'availability_states', state: 'OFF', rolloutPercent: 100, cities: null },
       { feature: 'escalation', state: 'OFF', rolloutPercent: 100, cities: null },
       { feature: 'auto_reassignment', state: 'OFF', rolloutPercent: 100, cities: null },
+      { feature: 'batch_matching', state: 'OFF', rolloutPercent: 100, cities: null },
     ]);
   });
 

@@ -178,6 +178,7 @@ export function composeServices(deps: ServiceDeps): Services {
       ranking,
       travel,
       timeScale,
+      notifyRelay,
     }),
   };
 }

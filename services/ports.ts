@@ -4,6 +4,7 @@
  */
 import type { Availability } from '../domain/driver/availability';
 import type { VehicleKind } from '../domain/driver/vehicles';
+import type { Proposal } from '../domain/delivery/events';
 import type { Actor } from '../domain/delivery/status';
 import type { Emit, Message } from '../domain/notices/message';
 import type { Notice } from '../domain/notices/notice';
@@ -231,7 +232,7 @@ export type PayloadKeys = { keys: ReadonlyMap<string, Uint8Array>; encryptWith: 
 /** The effective features of a delivery or a driver (docs/behaviour.md#features). */
 export interface Features {
   isOn(
-    feature: 'driver_offers' | 'availability_states' | 'escalation' | 'auto_reassignment',
+    feature: 'driver_offers' | 'availability_states' | 'escalation' | 'auto_reassignment' | 'batch_matching',
     subject: { cityId: string; key: string },
   ): boolean;
 }
@@ -268,6 +269,10 @@ export interface Dispatcher {
     deliveryId: string,
     payload: { driverId: string; passed: string[]; correlationId: string },
   ): Promise<void>;
+  /** Proposes a driver to a waiting delivery. */
+  propose(deliveryId: string, proposal: Proposal & { correlationId: string }): Promise<void>;
+  /** Lets the owner of the city's matching run a round. */
+  callRound(cityId: string, correlationId: string): Promise<void>;
   endAvailabilityLater(timer: {
     driverId: string;
     state: Availability;

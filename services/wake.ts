@@ -6,8 +6,10 @@ import { searchKind, type SearchLimits, searchRadiusMeters } from '../domain/mat
 import { type Database } from '../adapters/postgres/database';
 import { readWaiting, type WaitingDelivery } from '../adapters/postgres/waitingRows';
 import { type CandidateFacts, type DeliveryStore } from './deliveries/deliveryStore';
+import { enqueue } from '../adapters/postgres/outbox';
 import { createLiveMap } from './liveMap';
-import { type Clock, type Dispatcher, type DriverMap, type Features } from './ports';
+import { isMatched } from './matching/isMatched';
+import { type Clock, type Dispatcher, type DriverMap, type Features, type NotifyRelay } from './ports';
 
 export type WakeDeps = {
   db: Database;
@@ -21,14 +23,16 @@ export type WakeDeps = {
   travel: TravelModel;
   /** Divides travel times, as TIME_SCALE divides all durations. */
   timeScale: number;
+  notifyRelay: NotifyRelay;
 };
 
 export type FreeDriver = { driverId: string; passed: readonly string[]; correlationId: string };
 
 export type Wake = {
   /**
-   * Handles the message driverFree: wakes the most urgent waiting delivery that this driver may serve.
-   * @returns its id, or null if there is none
+   * Handles the message driverFree: wakes the most urgent waiting delivery that this driver may serve, and calls for
+   * a round where the city's matching looks for the drivers of others.
+   * @returns the id of the woken one, or null if there is none
    */
   driverFree(driver: FreeDriver): Promise<string | null>;
 };
@@ -54,8 +58,10 @@ export function createWake(deps: WakeDeps): Wake {
       // The woken delivery reads the map, which may not have this driver's change yet.
       await createLiveMap(deps).syncDriver(driverId);
       const free = await whereFree(deps, driverId);
-      const deliveryId = free && (await mostUrgent(deps, free, passed));
-      if (deliveryId)
+      if (free === null) return null;
+      const { deliveryId, othersAreMatched } = await mostUrgent(deps, free, passed);
+      if (othersAreMatched) await callRound(deps, free, correlationId);
+      if (deliveryId !== null)
         await deps.dispatcher.wake(deliveryId, { driverId, passed: [...passed, deliveryId], correlationId });
       return deliveryId;
     },
@@ -79,30 +85,45 @@ async function whereFree({ map }: WakeDeps, driverId: string): Promise<FreeOnMap
   return { driverId, cityId, vehicle, point: lastFix.point, fixAt: lastFix.receivedAt };
 }
 
+/** By the outbox, which puts calls together and loses none. */
+async function callRound(
+  { db, notifyRelay }: WakeDeps,
+  { driverId, cityId }: FreeOnMap,
+  correlationId: string,
+): Promise<void> {
+  const due = { kind: 'roundDue', cityId } as const;
+  await enqueue(db, `driver/${driverId}`, correlationId, [due]);
+  notifyRelay([due]);
+}
+
+/** `othersAreMatched`: deliveries wait whose drivers the city's matching looks for. */
+type Urgent = { deliveryId: string | null; othersAreMatched: boolean };
+
 /**
- * The first delivery in reach that does not exclude this driver: highest escalation first, then longest
- * search.
+ * The first delivery in reach that searches by itself and does not exclude this driver: highest escalation first,
+ * then longest search.
  */
-async function mostUrgent(
-  deps: WakeDeps,
-  free: FreeOnMap,
-  passed: readonly string[],
-): Promise<string | null> {
+async function mostUrgent(deps: WakeDeps, free: FreeOnMap, passed: readonly string[]): Promise<Urgent> {
   let asked = 0;
+  let othersAreMatched = false;
   for (let page = 0; page < MAX_PAGES; page++) {
     const waiting = await readWaiting(deps.db, { cityId: free.cityId, limit: PAGE, offset: page * PAGE });
-    for (const delivery of waiting.filter(
+    const searching = waiting.filter(
+      ({ deliveryId }) => !isMatched(deps.features, { cityId: free.cityId, deliveryId }),
+    );
+    othersAreMatched ||= searching.length < waiting.length;
+    for (const delivery of searching.filter(
       (each) =>
         !passed.includes(each.deliveryId) &&
         (free.vehicle === null || carries(free.vehicle, each.parcelSize)) &&
         isInReach(deps, free, each),
     )) {
-      if (asked++ === MAX_ASKED) return null;
-      if (await mayServe(deps, free, delivery)) return delivery.deliveryId;
+      if (asked++ === MAX_ASKED) return { deliveryId: null, othersAreMatched };
+      if (await mayServe(deps, free, delivery)) return { deliveryId: delivery.deliveryId, othersAreMatched };
     }
-    if (waiting.length < PAGE) return null;
+    if (waiting.length < PAGE || searching.length === 0) break;
   }
-  return null;
+  return { deliveryId: null, othersAreMatched };
 }
 
 function isInReach(

@@ -7,12 +7,13 @@ import Redis from 'ioredis';
 import { collectDefaultMetrics } from 'prom-client';
 import { v7 as newId } from 'uuid';
 import { createDeliveryActivities } from '../activities/delivery';
+import { createMatching } from '../activities/matching';
 import { createPresence, switchStatesOffAtOnce } from '../activities/sweeps/presence';
 import { commonChecks, composeAdapters } from '../adapters/compose';
 import { auditPartitionsState } from '../adapters/postgres/auditPartitions';
 import { auditLagMs, lastFinishedCheck } from '../adapters/postgres/auditChains';
 import { refuseUnfitPostgres } from '../adapters/postgres/fitness';
-import { connectPostgres } from '../adapters/postgres/database';
+import { connectPostgres, poolReader } from '../adapters/postgres/database';
 import { outboxBacklog } from '../adapters/postgres/outbox';
 import { readLatestHealth } from '../adapters/postgres/zoneHealthRows';
 import { createTemporalClock, requireTemporalTime } from '../adapters/temporal/temporalClock';
@@ -176,6 +177,18 @@ async function main(): Promise<void> {
         endTimedState: endingByOurClock((end) => availability.endTimedState(end), {
           skewMs: () => temporalClock.skewMs(),
           clock,
+        }),
+        ...createMatching({
+          read: poolReader(postgres),
+          map,
+          dispatcher,
+          features,
+          clock,
+          newId,
+          limits: settings,
+          travel: settings.travel,
+          timeScale: settings.timeScale,
+          log,
         }),
         ...sweeps,
       },

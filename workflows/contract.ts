@@ -6,6 +6,7 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { Availability } from '../domain/driver/availability';
 import type { DeliverySnapshot } from '../domain/delivery/deadline';
+import type { Proposal } from '../domain/delivery/events';
 import type { RescueDelivery, Traced } from './commands';
 
 export * from './commands';
@@ -15,6 +16,7 @@ export const TASK_QUEUE = 'dispatch';
 export const WORKFLOWS = {
   delivery: 'delivery',
   timedAvailability: 'timedAvailability',
+  cityDispatch: 'cityDispatch',
   presenceSweep: 'presenceSweep',
   openRowsSweep: 'openRowsSweep',
   escalationSweep: 'escalationSweep',
@@ -48,6 +50,11 @@ export function availabilityWorkflowId(driverId: string): string {
   return `availability/${driverId}`;
 }
 
+/** The one owner of a city's matching. */
+export function cityDispatchWorkflowId(cityId: string): string {
+  return `dispatch/${cityId}`;
+}
+
 export type DriverLeft = Traced & {
   driverId: string;
   offerId: string | null;
@@ -62,6 +69,12 @@ export const offerWithdrawn = defineSignal<[OfferWithdrawn]>('offerWithdrawn');
 export type DriverCameFree = Traced & { driverId: string; passed: string[] };
 export const driverCameFree = defineSignal<[DriverCameFree]>('driverCameFree');
 
+/** A round of the city's matching chose this driver for the delivery. */
+export type DriverProposed = Traced & Proposal;
+export const driverProposed = defineSignal<[DriverProposed]>('driverProposed');
+/** Who waits in the city, or who is free, has changed. */
+export const roundDue = defineSignal<[Traced]>('roundDue');
+
 /** A driver's timed state is another one now; a workflow of the older one waits for the newer. */
 export type TimedStateChanged = Traced & { state: Availability; until: number };
 export const timedStateChanged = defineSignal<[TimedStateChanged]>('timedStateChanged');
@@ -69,6 +82,7 @@ export const timedStateChanged = defineSignal<[TimedStateChanged]>('timedStateCh
 export const getSnapshot = defineQuery<DeliverySnapshot>('getKnown');
 
 export type DeliveryInput = Traced & { deliveryId: string };
+export type CityDispatchInput = Traced & { cityId: string };
 export type TimedAvailabilityInput = Traced & { driverId: string; state: Availability; until: number };
 
 /** Failure type of an update that comes after the end: the caller answers from the row. */
@@ -78,6 +92,9 @@ export const CLOSED = 'CLOSED';
  * it.
  */
 export const IMPOSSIBLE = 'ImpossibleEvent';
+
+/** How long a round of a city's matching may take. One that takes longer proposes nobody. */
+export const ROUND_WITHIN_MS = 10_000;
 
 export { ATTEMPT_MS } from '../domain/delivery/attempt';
 

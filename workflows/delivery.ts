@@ -24,6 +24,7 @@ import {
   type DeliveryInput,
   driverCameFree,
   driverLeft,
+  driverProposed,
   driverRescued,
   getSnapshot,
   IMPOSSIBLE,
@@ -98,6 +99,9 @@ export async function runDelivery(
   setHandler(offerWithdrawn, (traced) => put({ kind: 'readDelivery' }, traced));
   setHandler(driverCameFree, ({ driverId, passed, ...traced }) =>
     put({ kind: 'lookForDriver', freed: { driverId, passed } }, traced),
+  );
+  setHandler(driverProposed, ({ driverId, roundId, parts, ...traced }) =>
+    put({ kind: 'lookForDriver', freed: null, proposal: { driverId, roundId, parts } }, traced),
   );
   setHandler(getSnapshot, () => snapshot);
 

@@ -1,4 +1,5 @@
 /** What the worker runs: the entry of the workflow bundle. */
+export { cityDispatch } from './cityDispatch';
 export { delivery } from './delivery';
 export { auditSweep } from './sweeps/audit';
 export { erasureSweep } from './sweeps/erasures';

@@ -32,6 +32,7 @@ import {
 import { writeDecision } from './deliveryWriter';
 import { readOrderChange, writeOrder } from './orderChangeRow';
 import { inTransaction } from './transaction';
+import { countOthersWaiting } from './waitingRows';
 
 /**
  * The rows of deliveries in PostgreSQL. Locks are taken in the same order everywhere: the delivery, its
@@ -56,6 +57,7 @@ export function createDeliveryStore(postgres: Postgres): DeliveryStore {
     orderChange: (deliveryId, changeId) => readOrderChange(read, deliveryId, changeId),
     searchFacts: (deliveryId) => readSearchFacts(read, deliveryId),
     candidates: (query) => readCandidates(read, query),
+    othersWaiting: (query) => countOthersWaiting(read, query),
     meeting: async (deliveryId, meetingId) => {
       const row = await db.meetingPoint.findFirst({ where: { id: meetingId, deliveryId } });
       return row && { point: { lat: row.lat, lng: row.lng }, address: row.address };
@@ -166,6 +168,8 @@ type SearchRow = {
   city_locale: string | null;
   city_pay: CityPay | null;
   status: DeliveryStatus;
+  status_changed_at: Date;
+  matched_at: Date | null;
   search_at: Date;
   city_id: string;
   parcel_size: ParcelSize;
@@ -191,8 +195,8 @@ async function readSearchFacts(read: Read, deliveryId: string): Promise<SearchFa
   const [row] = await read<SearchRow>(sql`
     SELECT d.unassigned_ms, d.unassigned_since, d.escalated_at, d.escalated_after_ms, d.broadcast_since,
       d.held_reason, c.escalation_minutes AS city_escalation_minutes, c.locale AS city_locale, c.pay AS city_pay,
-      d.status, d.search_at, d.city_id, d.parcel_size, d.search_round, d.escalation_level, d.pay_cents,
-        d.bonus_cents, d.currency, d.distance_meters,
+      c.matched_at, d.status, d.status_changed_at, d.search_at, d.city_id, d.parcel_size, d.search_round,
+      d.escalation_level, d.pay_cents, d.bonus_cents, d.currency, d.distance_meters,
       d.ready_at, z.offer_ttl_seconds, m.name AS merchant_name, p.address AS pickup_address,
         p.lat AS pickup_lat, p.lng AS pickup_lng, p.notes AS pickup_notes,
       o.address AS dropoff_address, o.lat AS dropoff_lat, o.lng AS dropoff_lng
@@ -211,6 +215,8 @@ function searchFacts(row: SearchRow): SearchFacts {
   const dropoff: Point = { lat: row.dropoff_lat, lng: row.dropoff_lng };
   return {
     status: row.status,
+    statusSince: msOf(row.status_changed_at),
+    matchedAt: msOf(row.matched_at),
     searchAt: msOf(row.search_at),
     cityId: row.city_id,
     parcelSize: row.parcel_size,

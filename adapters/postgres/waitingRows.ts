@@ -1,7 +1,8 @@
 import { type ReachedLevel } from '../../domain/delivery/escalation';
 import { type Point } from '../../domain/geo/places';
 import { type ParcelSize } from '../../domain/driver/vehicles';
-import { type Database, msOf } from './database';
+import { type Read } from '../../services/ports';
+import { type Database, msOf, sql } from './database';
 
 /** A delivery that is looking for a driver. `payCents` includes the bonus, as an offer would show it. */
 export type WaitingDelivery = {
@@ -36,4 +37,15 @@ export async function readWaiting(
     readyAt: msOf(readyAt),
     broadcastSince: msOf(broadcastSince),
   }));
+}
+
+/** How many other deliveries of a city look for a driver, counted up to `atMost`. */
+export async function countOthersWaiting(
+  read: Read,
+  { cityId, deliveryId, atMost }: { cityId: string; deliveryId: string; atMost: number },
+): Promise<number> {
+  const rows = await read(sql`
+    SELECT d.id FROM deliveries d WHERE d.city_id = ${cityId} AND d.status = 'SEARCHING' AND d.held_reason IS NULL
+      AND d.id <> ${deliveryId}::uuid LIMIT ${atMost}`);
+  return rows.length;
 }

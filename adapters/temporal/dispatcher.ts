@@ -6,12 +6,15 @@ import {
 } from '@temporalio/client';
 import {
   availabilityWorkflowId,
+  cityDispatchWorkflowId,
   type DeliveryInput,
   deliveryWorkflowId,
   driverCameFree,
   driverLeft,
+  driverProposed,
   driverRescued,
   offerWithdrawn,
+  roundDue,
   searchAttributes,
   TASK_QUEUE,
   timedStateChanged,
@@ -104,6 +107,28 @@ export function createDispatcher(
           signalArgs: [payload],
         }),
       ),
+    propose: (deliveryId, payload) =>
+      send(deliveryId, payload.correlationId, (_delivery, options) =>
+        workflow.signalWithStart(WORKFLOWS.delivery, {
+          ...options,
+          signal: driverProposed,
+          signalArgs: [payload],
+        }),
+      ),
+    callRound: async (cityId, correlationId) => {
+      await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
+        workflow.signalWithStart(WORKFLOWS.cityDispatch, {
+          workflowId: cityDispatchWorkflowId(cityId),
+          taskQueue: TASK_QUEUE,
+          workflowTaskTimeout: workflowTaskTimeoutMs,
+          args: [{ cityId, correlationId }],
+          signal: roundDue,
+          signalArgs: [{ correlationId }],
+          typedSearchAttributes: [{ key: searchAttributes.city, value: cityId }],
+          staticSummary: `the matching of ${cityId}`,
+        }),
+      );
+    },
     endAvailabilityLater: async ({ driverId, state, until, correlationId }) => {
       await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
         workflow.signalWithStart(WORKFLOWS.timedAvailability, {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { AuditProblem, ChainedEntry, FollowedChain } from '../../domain/audit/auditChain';
 import { type ChoiceWay, explainChoice, isExclusion } from '../../domain/matching/explainChoice';
 import type { Exclusion } from '../../domain/matching/exclusion';
+import type { MatchTerm } from '../../domain/matching/round';
 import type { Caller } from '../auth/caller';
 import { instantText, iso } from '../http/fields';
 import type { AuditCheckRow, AuditEntryRow, CaseRows } from '../queries/audit';
@@ -310,6 +311,18 @@ function reasonOf(choice: unknown): string {
   return known.success ? `: ${known.data.why}` : '';
 }
 
+const MATCH_TERMS = [
+  'TIME_TO_PICKUP',
+  'GOODS_WAIT',
+  'DRIVER_WAITS',
+  'TRIP_TIME',
+  'LATENESS_RISK',
+  'PAY_TO_COME',
+  'FAIRNESS',
+  'ACCEPT_ODDS',
+  'URGENCY',
+] as const satisfies readonly MatchTerm[];
+
 const choiceView = z.object({
   kind: z.enum(['SINGLE', 'BROADCAST', 'DIRECT']).optional(),
   radiusMeters: z.number(),
@@ -336,6 +349,16 @@ const choiceView = z.object({
       until: z.number().nullable(),
     }),
   ),
+  proposal: z
+    .object({
+      roundId: z.string(),
+      pair: z.object({
+        driverId: z.string(),
+        deliveryIds: z.array(z.string()),
+        parts: z.array(z.object({ what: z.enum(MATCH_TERMS), costMs: z.number() })),
+      }),
+    })
+    .optional(),
 });
 
 /** A choice in the format of an older release cannot be explained; the case shows its raw data. */

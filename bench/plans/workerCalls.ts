@@ -26,6 +26,7 @@ import { createEscalationCheck } from '../../activities/sweeps/escalationCheck';
 import { createLostDrivers } from '../../activities/sweeps/lostDrivers';
 import { createOpenRowsSweep } from '../../activities/sweeps/openRows';
 import { type Lane, LANES } from '../../services/outbox/outboxRelay';
+import { createMatching } from '../../activities/matching';
 import { createPresence } from '../../activities/sweeps/presence';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
 import { deliveryWorkflowId } from '../../workflows/contract';
@@ -218,6 +219,18 @@ export function driverCalls(site: Site, draw: Draw): Call[] {
   const { world } = site;
   const { db, map, clock, redis, keyPrefix } = world;
   const { availability, liveMap, wake } = world.services;
+  const matching = createMatching({
+    read: world.read,
+    map,
+    dispatcher: { propose: async () => {} },
+    features: { isOn: () => true },
+    clock,
+    newId,
+    limits: world.settings,
+    travel: world.settings.travel,
+    timeScale: 1,
+    log: quiet,
+  });
   const archive = new PositionArchive({
     redis,
     db,
@@ -231,6 +244,14 @@ export function driverCalls(site: Site, draw: Draw): Call[] {
       'driverFree',
       async () => draw.one('free').id,
       (driverId) => wake.driverFree({ driverId, passed: [], correlationId: 'plans' }),
+    ),
+    call('round of the matching of a city', () =>
+      matching.runRound({ cityId: draw.city(), correlationId: 'plans' }),
+    ),
+    callAfter(
+      'others that wait',
+      async () => draw.one('searching'),
+      ({ cityId, id: deliveryId }) => world.services.store.othersWaiting({ cityId, deliveryId, atMost: 50 }),
     ),
     callAfter(
       'syncDriver',

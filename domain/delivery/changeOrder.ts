@@ -14,6 +14,7 @@ import {
 } from '../orders/orderChange';
 import { type ChangeSet, iso } from './changes/changeSet';
 import { endLiveOffer } from './changes/offers';
+import { callRound } from './changes/rounds';
 import { resolveCase } from './changes/supportQueue';
 import { type Answer, type AssignmentFacts, type DeliveryFacts, illegalMove, refuse } from './deliveryState';
 import { type EventOf } from './events';
@@ -92,6 +93,7 @@ function searchAnew(changes: ChangeSet, { fields }: ChangedOrder): void {
   if (heldReason !== null) return;
   if (searchAt > changes.now) postpone(changes);
   else changes.setDelivery({ searchAgainAt: changes.now });
+  callRound(changes);
 }
 
 /** The goods are ready much later: the search ends, and begins again in time. The clock keeps what it has counted. */

@@ -1,5 +1,5 @@
 import { type DeliveryStatus, isClosed } from './status';
-import type { DispatchLimits } from './decisionContext';
+import type { DispatchFeatures, DispatchLimits } from './decisionContext';
 import { limitsIn, nextEscalationOf } from './escalation';
 import { type OfferFacts } from './offer';
 import { type DeliveryFacts } from './deliveryState';
@@ -25,6 +25,8 @@ export type DeliverySnapshot = {
   escalation?: { at: number; level: number | null } | null;
   /** Why the search waits for ops; absent in histories of older releases. */
   heldReason?: string | null;
+  /** Whether the city's matching looks for the driver; absent where it does not. */
+  isMatched?: boolean;
 };
 
 /** An event that time causes. */
@@ -55,14 +57,11 @@ export type Awaiting = {
   offers: readonly Pick<OfferFacts, 'offerId' | 'driverId' | 'expiresAt' | 'state'>[];
 };
 
-/**
- * The snapshot of a delivery for its workflow.
- * @param escalates whether escalation is on for this delivery now
- */
+/** The snapshot of a delivery for its workflow. */
 export function snapshotOf(
   { delivery, offers }: Awaiting,
   limits: Pick<DispatchLimits, 'searchMaxMs' | 'escalation'>,
-  escalates: boolean,
+  { escalation: escalates, batchMatching }: Pick<DispatchFeatures, 'escalation' | 'batchMatching'>,
 ): DeliverySnapshot {
   const searching =
     (delivery.status === 'PENDING' || delivery.status === 'SEARCHING') && delivery.heldReason === null;
@@ -81,6 +80,7 @@ export function snapshotOf(
       ? nextEscalationOf(delivery, limitsIn(delivery.cityEscalationMinutes, limits.escalation))
       : null,
     heldReason: delivery.heldReason,
+    ...(batchMatching ? { isMatched: true } : {}),
   };
 }
 
@@ -118,7 +118,7 @@ export function nextDeadline(snapshot: DeliverySnapshot): Deadline | undefined {
   if (snapshot.escalation)
     due.push({
       at: snapshot.escalation.at,
-      event: { kind: isSearching(snapshot) ? 'lookForDriver' : 'escalate' },
+      event: { kind: searchesOnEscalation(snapshot, snapshot.escalation) ? 'lookForDriver' : 'escalate' },
       why: escalationReason(snapshot.escalation.level),
     });
   return due.reduce<Deadline | undefined>(
@@ -127,17 +127,25 @@ export function nextDeadline(snapshot: DeliverySnapshot): Deadline | undefined {
   );
 }
 
-/** While a search runs, a new level is a new search: farther, for more pay, or a broadcast. ADR 15. */
-function isSearching({ status, searchAgainAt }: DeliverySnapshot): boolean {
-  return status === 'SEARCHING' && searchAgainAt !== null;
+/**
+ * While a search runs, a new level is a new search: farther, for more pay, or a broadcast. ADR 15. Where the city's
+ * matching looks for the driver, only a broadcast is.
+ */
+function searchesOnEscalation(
+  { status, searchAgainAt, isMatched }: DeliverySnapshot,
+  { level }: { level: number | null },
+): boolean {
+  const isSearching = status === 'SEARCHING' && searchAgainAt !== null;
+  return isSearching && !(isMatched && (level === 1 || level === 2));
 }
 
 function escalationReason(level: number | null): string {
   return level === null ? 'page and broadcast come again' : `escalation to level ${level}`;
 }
 
-function searchReason({ status, searchRound }: DeliverySnapshot): string {
+function searchReason({ status, searchRound, isMatched }: DeliverySnapshot): string {
   if (status === 'PENDING') return 'the search for a driver begins';
+  if (isMatched) return 'look for a driver, unless the matching of the city does';
   return searchRound === 0 ? 'look for a driver' : `look for a driver again, after ${searchRound} in vain`;
 }
 

@@ -9,6 +9,8 @@ import { type Actor } from './status';
 /** Limits of dispatch, from the settings. Durations in ms. */
 export type DispatchLimits = {
   search: SearchLimits;
+  /** How long a delivery waits for its city's matching before it searches by itself. */
+  matchingNetMs: number;
   ranking: RankingLimits;
   availability: AvailabilityLimits;
   /** How long an offer is live where its zone sets nothing else. */
@@ -35,6 +37,8 @@ export type DispatchFeatures = {
   availabilityStates: (driverId: string) => boolean;
   escalation: boolean;
   autoReassignment: boolean;
+  /** Whether its city's matching chooses its driver while it waits; never without offers. */
+  batchMatching: boolean;
 };
 
 /** When an event happens (`now` in epoch ms), who causes it, what limits hold, and the source of new ids. */

@@ -9,14 +9,19 @@ import { type DelayReason } from '../notices/realtimeEvents';
 import { cappedBonus } from '../orders/orderRules';
 import { type CaseResolution } from '../support/supportCase';
 import { type ChangeSet, iso } from './changes/changeSet';
+import { callRound } from './changes/rounds';
 import { notifySupport, openCase, pageStaff, resolveCase } from './changes/supportQueue';
 import { type Answer, type DeliveryFacts, NOTED } from './deliveryState';
 import { dueEscalation, effectsOf, type EscalationEffect, limitsIn, stateAfter } from './escalation';
 import { unassignedMs } from './unassignedClock';
 
-/** A level is due while no search runs; a search escalates by itself. */
+/**
+ * A level is due while no search runs, or while the city's matching looks for the driver; a search escalates by itself.
+ */
 export function escalate(changes: ChangeSet): Answer {
+  const before = changes.delivery;
   escalateIfDue(changes);
+  if (changes.delivery !== before) callRound(changes);
   return NOTED;
 }
 

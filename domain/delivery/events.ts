@@ -2,6 +2,7 @@ import { endsDuty, type LeaveReason } from '../driver/loss';
 import { type Chosen, type Meeting } from './deliveryState';
 import { type ChangeRequest } from '../orders/orderChange';
 import { type RejectReason } from './offer';
+import { type ScorePart } from '../matching/round';
 import { type Actor, type ReasonCode, type Step } from './status';
 
 /**
@@ -9,8 +10,8 @@ import { type Actor, type ReasonCode, type Step } from './status';
  * finds the result of the first. ADR 2.
  */
 export type DeliveryEvent =
-  /** A search is due, or a driver came free and woke it. */
-  | { kind: 'lookForDriver'; search: SearchOutcome; freed: FreedDriver | null }
+  /** A search is due, a driver came free and woke it, or the city's matching proposes a driver. */
+  | { kind: 'lookForDriver'; search: SearchOutcome; freed: FreedDriver | null; proposal?: Proposal }
   | { kind: 'lapseOffer'; offerId: string }
   | { kind: 'giveUpSearch' }
   /** A level, or another page and broadcast, is due while no search runs: an offer is live, or ops decide. */
@@ -147,9 +148,13 @@ export type SearchOutcome = {
 
 /**
  * CONTENDED: other deliveries were taking every candidate. MAP_AWAY: the live map did not answer. NOT_MADE: the
- * delivery was not searching when the search would have run.
+ * delivery was not searching when the search would have run. SCARCE: more deliveries want the drivers than there are.
+ * MATCHED: rounds of the city's matching come.
  */
-export type Inconclusive = 'CONTENDED' | 'MAP_AWAY' | 'NOT_MADE';
+export type Inconclusive = 'CONTENDED' | 'MAP_AWAY' | 'NOT_MADE' | 'SCARCE' | 'MATCHED';
+
+/** The driver whom a round of the city's matching chose, and what spoke for them. docs/behaviour.md#matching. */
+export type Proposal = { driverId: string; roundId: string; parts: readonly ScorePart[] };
 
 /** The driver who came free and woke this search, and the deliveries that were woken before and passed. */
 export type FreedDriver = { driverId: string; passed: readonly string[] };

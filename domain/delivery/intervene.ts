@@ -11,6 +11,7 @@ import { announceAssignment, assign, beginAssignment, endAssignment } from './ch
 import { type ChangeSet, iso } from './changes/changeSet';
 import { close } from './changes/closing';
 import { endLiveOffer } from './changes/offers';
+import { callRound } from './changes/rounds';
 import { resolveCase } from './changes/supportQueue';
 import { type Answer, type AssignmentFacts, illegalMove, refuse, type Refusal } from './deliveryState';
 import { requeue } from './escalate';
@@ -167,6 +168,7 @@ function raiseBonus(changes: ChangeSet, bonusCents: number, why: string): void {
   const isSearched = status === 'SEARCHING' && heldReason === null;
   changes.setDelivery({ bonusCents, ...(isSearched ? { searchAgainAt: changes.now } : {}) });
   changes.note('pay_raised', { why, detail: { bonusCents } });
+  callRound(changes);
   const active = changes.activeAssignment();
   if (active) payMore(changes, active, payCents + bonusCents);
 }
@@ -192,6 +194,7 @@ export function resumeSearch(changes: ChangeSet, { why }: EventOf<'resumeSearch'
     changes.setDelivery({ heldReason: null, searchAgainAt: Math.max(changes.now, searchAt) });
     changes.note('search_resumed', { why });
     requeue(changes, 'SEARCH_RESUMED');
+    callRound(changes);
   }
   return { outcome: 'searching', deliveryId };
 }

@@ -14,6 +14,7 @@ import { type ChangeSet, iso } from './changes/changeSet';
 import { close } from './changes/closing';
 import { countOffer } from './changes/drivers';
 import { noteOffer } from './changes/offers';
+import { callRound } from './changes/rounds';
 import { resolveCase } from './changes/supportQueue';
 import { type Answer, type Chosen, NOTED } from './deliveryState';
 import { escalateIfDue } from './escalate';
@@ -26,7 +27,10 @@ import { startClock } from './unassignedClock';
  * Applies the result of a search, which was made without a lock. Drivers who were taken in the meantime are left
  * out.
  */
-export function lookForDriver(changes: ChangeSet, { search, freed }: EventOf<'lookForDriver'>): Answer {
+export function lookForDriver(
+  changes: ChangeSet,
+  { search, freed, proposal }: EventOf<'lookForDriver'>,
+): Answer {
   if (freed && !search.chosen.some(({ driverId }) => driverId === freed.driverId)) passOn(changes, freed);
   beginIfDue(changes);
   if (changes.delivery.status !== 'SEARCHING') return NOTED;
@@ -36,7 +40,7 @@ export function lookForDriver(changes: ChangeSet, { search, freed }: EventOf<'lo
   const free = search.chosen.filter(({ driverId }) => takesWork(changes.driver(driverId)));
   const best = free[0];
   if (best) askOrAssign(changes, { best, free }, search);
-  else nobodyFound(changes, search, { isWoken: freed !== null });
+  else nobodyFound(changes, search, { isWoken: freed !== null || proposal !== undefined });
   return NOTED;
 }
 
@@ -189,17 +193,22 @@ function pushOffer(changes: ChangeSet, { offerId, driverId, payCents }: OfferFac
 
 // ---- without a driver found ----
 
-/** The next search comes after the backoff, or when the first exclusion ends if that is sooner. */
-function nobodyFound(
-  changes: ChangeSet,
-  { inconclusive, exclusionEndsAt }: SearchOutcome,
-  { isWoken }: { isWoken: boolean },
-): void {
+function nobodyFound(changes: ChangeSet, search: SearchOutcome, { isWoken }: { isWoken: boolean }): void {
+  const { inconclusive } = search;
+  const isLeftToRound = changes.features.batchMatching && inconclusive !== 'NOT_MADE';
+  if (isLeftToRound && inconclusive !== 'MAP_AWAY') return waitForRound(changes, inconclusive, { isWoken });
   if (inconclusive !== null) return retrySoon(changes, inconclusive);
-  const { now, limits, delivery } = changes;
-  const { searchAgainAt: plannedAt } = delivery;
   // A search that was only woken counts as no round: many wakes must not put the next search off.
-  if (isWoken && plannedAt !== null && plannedAt > now) return;
+  if (!isWoken || !isPlanned(changes)) searchLater(changes, search);
+}
+
+function isPlanned({ now, delivery: { searchAgainAt } }: ChangeSet): boolean {
+  return searchAgainAt !== null && searchAgainAt > now;
+}
+
+/** The next search comes after the backoff, or when the first exclusion ends if that is sooner. */
+function searchLater(changes: ChangeSet, { exclusionEndsAt }: SearchOutcome): void {
+  const { now, limits, delivery } = changes;
   const searchRound = delivery.searchRound + 1;
   const backoffAt = now + searchBackoffMs(searchRound, limits.search);
   const isSooner = exclusionEndsAt !== null && exclusionEndsAt > now;
@@ -207,6 +216,24 @@ function nobodyFound(
     searchRound,
     searchAgainAt: isSooner ? Math.min(backoffAt, exclusionEndsAt) : backoffAt,
   });
+}
+
+/**
+ * The city's matching looks for the driver. The next search of the delivery's own is a net, for where no round comes.
+ * docs/behaviour.md#matching.
+ */
+function waitForRound(
+  changes: ChangeSet,
+  inconclusive: Inconclusive | null,
+  { isWoken }: { isWoken: boolean },
+): void {
+  const { now, limits, delivery } = changes;
+  if (!isWoken || !isPlanned(changes))
+    changes.setDelivery({
+      searchRound: inconclusive === null ? delivery.searchRound + 1 : delivery.searchRound,
+      searchAgainAt: now + limits.matchingNetMs,
+    });
+  if (inconclusive !== 'MATCHED') callRound(changes);
 }
 
 /** The wait after a search that lost every candidate to other deliveries at that moment. */
@@ -217,6 +244,8 @@ function retrySoon(changes: ChangeSet, inconclusive: Inconclusive): void {
   const { now, limits } = changes;
   switch (inconclusive) {
     case 'CONTENDED':
+    case 'SCARCE': // matching was switched off since the search was made
+    case 'MATCHED':
       return changes.setDelivery({ searchAgainAt: now + CONTENDED_RETRY_MS });
     case 'MAP_AWAY':
       return changes.setDelivery({ searchAgainAt: now + limits.search.backoffMs });

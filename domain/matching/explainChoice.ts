@@ -1,5 +1,6 @@
 import type { Excluded, Exclusion } from './exclusion';
 import type { Ranked, Score } from './ranking';
+import type { MatchPair } from './round';
 
 /**
  * The stored explanation of a choice: the radius, the number of fruitless rounds before, the number of drivers in the
@@ -11,6 +12,8 @@ export type Choice = {
   looked: number;
   ranked: readonly Ranked[];
   excluded: readonly Excluded[];
+  /** The pair of the round of the city's matching that proposed this driver. */
+  proposal?: { roundId: string; pair: MatchPair };
 };
 
 /** How the choice was made: one driver asked by score, several asked at once, or the nearest assigned. */
@@ -20,7 +23,23 @@ export type ChoiceWay = 'SINGLE' | 'BROADCAST' | 'DIRECT';
  * 'Why this driver?' in sentences for ops. Drivers appear by id only, so that the text can be passed on.
  * docs/behaviour.md#offers.
  */
-export function explainChoice(
+export function explainChoice(choice: Choice, driverId: string, way: ChoiceWay): string[] {
+  return choice.proposal ? explainProposal(choice.proposal) : explainSearch(choice, driverId, way);
+}
+
+/** The parts in the order in which the round weighed them. */
+function explainProposal({ roundId, pair }: NonNullable<Choice['proposal']>): string[] {
+  const weighed = pair.parts.map(
+    ({ what, costMs }) => `${what.toLowerCase().replaceAll('_', ' ')} ${minutes(costMs)}`,
+  );
+  const words = weighed.length === 0 ? 'nothing that counts' : weighed.join(', ');
+  return [
+    `Round ${roundId} of the matching of the city proposed driver ${pair.driverId}.`,
+    `What it weighed, as minutes of delay: ${words}.`,
+  ];
+}
+
+function explainSearch(
   { radiusMeters, round, looked, ranked, excluded }: Choice,
   driverId: string,
   way: ChoiceWay,

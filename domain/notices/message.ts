@@ -32,6 +32,8 @@ export type Message =
   | { kind: 'offerWithdrawn'; deliveryId: string; offerId: string }
   /** A driver has spare capacity: one waiting delivery nearby is woken, except those in `passed`. */
   | { kind: 'driverFree'; driverId: string; passed: string[] }
+  /** Who waits for a driver in this city, or who is free, has changed: its matching runs a round. */
+  | { kind: 'roundDue'; cityId: string }
   /** The merchant of the delivery was suspended: it becomes a case, unless it is one. */
   | { kind: 'merchantSuspended'; deliveryId: string; by: Actor }
   /** A driver can no longer work: all their other offers and jobs end. */

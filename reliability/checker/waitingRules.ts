@@ -92,11 +92,10 @@ function overdue(
   const setting = switched ? effectiveSetting(escalation, switched) : escalation;
   const escalates = decideFeature(setting, { cityId: delivery.cityId, key: delivery.deliveryId }).on;
   const deadline = nextDeadline(
-    snapshotOf(
-      { delivery, offers: offers.map((offer) => ({ ...offer, state: 'LIVE' as const })) },
-      limits,
-      escalates,
-    ),
+    snapshotOf({ delivery, offers: offers.map((offer) => ({ ...offer, state: 'LIVE' as const })) }, limits, {
+      escalation: escalates,
+      batchMatching: false,
+    }),
   );
   if (!deadline)
     return delivery.heldReason === null

@@ -17,6 +17,7 @@ import { ImpossibleEvent, possible } from '../impossibleEvent';
 import { type Clock, type Features, type NewId, type NotifyRelay } from '../ports';
 import { countChanges, countSearch, eventSeconds, observeReassignment } from './deliveryMetrics';
 import { type DeliveryStore } from './deliveryStore';
+import { isMatched } from '../matching/isMatched';
 import { type DriverSearchDeps, outcomeOf, pickOf, searchDrivers, type SearchResult } from './driverSearch';
 
 /** `at` is the workflow's time, epoch ms. */
@@ -66,7 +67,8 @@ export async function handleEvent(
   const now = Math.max(atHere, deps.clock());
   const stop = eventSeconds.startTimer({ event: event.kind });
   const isGivenUp = deps.beginAttempt?.() ?? (() => false);
-  const search = event.kind === 'lookForDriver' ? await searchDrivers(deps, deliveryId, now) : null;
+  const search =
+    event.kind === 'lookForDriver' ? await searchDrivers(deps, deliveryId, now, event.proposal) : null;
   if (search) countSearch(search);
   const meeting = await meetingOf(deps.store, deliveryId, event);
   let before: DeliveryState | undefined;
@@ -87,7 +89,7 @@ export async function handleEvent(
   countChanges(decision.entries);
   if (before) observeReassignment(before, decision.next, now);
   if (decision.messages.length > 0) deps.notifyRelay(decision.messages);
-  const known = snapshotOf(decision.next, deps.limits, featuresOf(deps, decision.next).escalation);
+  const known = snapshotOf(decision.next, deps.limits, featuresOf(deps, decision.next));
   return { known: byClockAhead(dueBy(known, { now, at: atHere }), aheadMs), answer: decision.answer };
 }
 
@@ -178,6 +180,7 @@ export function featuresOf(
     availabilityStates: (driverId) => features.isOn('availability_states', { cityId, key: driverId }),
     escalation: features.isOn('escalation', { cityId, key: deliveryId }),
     autoReassignment: features.isOn('auto_reassignment', { cityId, key: deliveryId }),
+    batchMatching: isMatched(features, { cityId, deliveryId }),
   };
 }
 

@@ -20,26 +20,40 @@ export const eventSeconds = new Histogram({
 
 const searches = new Counter({
   name: 'driver_searches_total',
-  help: 'Searches of a delivery for a driver, by result: found, nobody, or no_map (it was unavailable)',
+  help: 'Searches of a delivery for a driver, by result: found, nobody, no_map (it was unavailable), or scarce',
   labelNames: ['result'] as const,
 });
 
 /** Counts a search that was made. A search that is tried again counts again. */
 export function countSearch({
-  isMapUnavailable,
+  inconclusive,
   ranking: { ranked },
 }: {
-  isMapUnavailable: boolean;
+  inconclusive: 'MAP_AWAY' | 'SCARCE' | 'MATCHED' | null;
   ranking: { ranked: readonly unknown[] };
 }): void {
-  if (isMapUnavailable) return searches.inc({ result: 'no_map' });
-  searches.inc({ result: ranked.length === 0 ? 'nobody' : 'found' });
+  switch (inconclusive) {
+    case 'MAP_AWAY':
+      return searches.inc({ result: 'no_map' });
+    case 'SCARCE':
+      return searches.inc({ result: 'scarce' });
+    case 'MATCHED':
+      return; // none was made
+    case null:
+      return searches.inc({ result: ranked.length === 0 ? 'nobody' : 'found' });
+  }
 }
 
 /** Searches without a result because the live map was unavailable. */
 export const searchesWithoutMap = new Counter({
   name: 'searches_without_map_total',
   help: 'Driver searches that failed because the live map was unavailable',
+});
+
+/** Searches of deliveries for which no round of their city's matching came in time. */
+export const netSearches = new Counter({
+  name: 'matching_net_searches_total',
+  help: 'Searches of deliveries whose city has batch matching on, but for which no round came in time',
 });
 
 /** Counts the written changes. Call it after the commit. */

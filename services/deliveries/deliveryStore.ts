@@ -24,6 +24,9 @@ export type Touched = {
 
 export type SearchFacts = {
   status: DeliveryStatus;
+  statusSince: number;
+  /** When the last round of the city's matching ended; null = none did. */
+  matchedAt: number | null;
   searchAt: number;
   cityId: string;
   parcelSize: ParcelSize;
@@ -72,6 +75,8 @@ export interface DeliveryStore {
   readUnlocked(deliveryId: string, touched: Touched): Promise<DeliveryState | undefined>;
   searchFacts(deliveryId: string): Promise<SearchFacts | undefined>;
   candidates(query: CandidateQuery): Promise<CandidateFacts[]>;
+  /** How many other deliveries of the city wait for a driver, counted up to `atMost`. */
+  othersWaiting(query: { cityId: string; deliveryId: string; atMost: number }): Promise<number>;
   /** A change of the order that was kept, with the order as it is. */
   orderChange(deliveryId: string, changeId: string): Promise<ChangeRequest | null>;
   /** The meeting point for a handover of this delivery. It never changes. */

@@ -1,23 +1,26 @@
-import { type SearchOutcome } from '../../domain/delivery/events';
+import { type Inconclusive, type Proposal, type SearchOutcome } from '../../domain/delivery/events';
 import { type DispatchLimits } from '../../domain/delivery/decisionContext';
 import { type Chosen } from '../../domain/delivery/deliveryState';
 import { limitsIn, stateAfterDue } from '../../domain/delivery/escalation';
-import { type TravelModel, travelMsFor } from '../../domain/geo/places';
+import { distanceMeters, type TravelModel, travelMsFor } from '../../domain/geo/places';
 import { type Candidate, type Wanted } from '../../domain/matching/candidate';
 import { nextExclusionEndsAt } from '../../domain/matching/exclusion';
 import { rankCandidates, type Ranking } from '../../domain/matching/ranking';
+import { type MatchPair } from '../../domain/matching/round';
 import { searchKind, searchRadiusMeters } from '../../domain/matching/searchPlan';
+import { isScarce, ownSearch } from '../../domain/matching/waiting';
 import { moneyText } from '../../domain/money/currency';
 import { payMaxIn, withBonusOf, withEarningsStepOf } from '../../domain/money/cityPay';
 import { cappedBonus } from '../../domain/orders/orderRules';
 import { carriersOf } from '../../domain/driver/vehicles';
 import { ImpossibleEvent } from '../impossibleEvent';
+import { isMatched } from '../matching/isMatched';
 import { type DriverMap, type Features, type NearDriver } from '../ports';
-import { searchesWithoutMap } from './deliveryMetrics';
+import { netSearches, searchesWithoutMap } from './deliveryMetrics';
 import { type CandidateFacts, type DeliveryStore, type SearchFacts, type Touched } from './deliveryStore';
 
 export type DriverSearchDeps = {
-  store: Pick<DeliveryStore, 'searchFacts' | 'candidates'>;
+  store: Pick<DeliveryStore, 'searchFacts' | 'candidates' | 'othersWaiting'>;
   map: DriverMap;
   features: Features;
   limits: DispatchLimits;
@@ -34,8 +37,10 @@ export type SearchResult = {
   ranking: Ranking;
   near: readonly NearDriver[];
   radiusMeters: number;
-  /** The live map was unavailable. */
-  isMapUnavailable: boolean;
+  /** Why the search found nobody, where that does not mean that nobody is there. */
+  inconclusive: Exclude<Inconclusive, 'CONTENDED' | 'NOT_MADE'> | null;
+  /** Whom the city's matching proposed: the search was for this driver only. */
+  proposal?: { roundId: string; pair: MatchPair };
 };
 
 type SearchPlan = Pick<SearchResult, 'facts' | 'kind' | 'isBroadcastOver' | 'radiusMeters'>;
@@ -47,6 +52,7 @@ const LOOKED_AT_MORE = 500;
 
 /**
  * Candidates come from the live map and PostgreSQL, without locks, because the hold rereads them.
+ * @param proposal the driver to look at, alone
  * @returns null if the delivery is not searching
  * @throws ImpossibleEvent if the delivery has no row or no stops
  */
@@ -54,18 +60,80 @@ export async function searchDrivers(
   deps: DriverSearchDeps,
   deliveryId: string,
   now: number,
+  proposal?: Proposal,
 ): Promise<SearchResult | null> {
   const facts = await deps.store.searchFacts(deliveryId);
   if (!facts) throw new ImpossibleEvent(`delivery ${deliveryId} has no row, or no stops`);
   if (!isSearched(facts, now)) return null;
   const plan = planOf(deps, facts, deliveryId, now);
-  const result = await searchBy(deps, plan, { deliveryId, now });
-  // A broadcast ends once every eligible driver has had an offer. v1 apps get no offers but may be assigned.
+  const run = { deliveryId, now };
+  if (proposal) return searchProposed(deps, plan, run, proposal);
+  return isMatched(deps.features, { cityId: facts.cityId, deliveryId })
+    ? searchIfNeeded(deps, plan, run, facts)
+    : searchAll(deps, plan, run);
+}
+
+/** A broadcast ends once every eligible driver has had an offer. v1 apps get no offers but may be assigned. */
+async function searchAll(
+  deps: DriverSearchDeps,
+  plan: SearchPlan,
+  run: Omit<SearchRun, 'limit'>,
+): Promise<SearchResult> {
+  const result = await searchBy(deps, plan, run);
   const isBroadcastOver =
-    plan.kind === 'BROADCAST' && !result.isMapUnavailable && result.ranking.ranked.length === 0;
-  return isBroadcastOver
-    ? searchBy(deps, { ...plan, kind: 'SINGLE', isBroadcastOver }, { deliveryId, now })
-    : result;
+    plan.kind === 'BROADCAST' && result.inconclusive === null && result.ranking.ranked.length === 0;
+  return isBroadcastOver ? searchBy(deps, { ...plan, kind: 'SINGLE', isBroadcastOver }, run) : result;
+}
+
+/** Where the city's matching looks for the driver, and where drivers are not plenty, the round decides. */
+async function searchIfNeeded(
+  deps: DriverSearchDeps,
+  plan: SearchPlan,
+  run: Omit<SearchRun, 'limit'>,
+  before: SearchFacts,
+): Promise<SearchResult> {
+  const own = ownSearch(before, run.now, deps.limits.matchingNetMs);
+  const beginsBroadcast = plan.facts.broadcastSince !== before.broadcastSince;
+  if (own === 'NOT' && !beginsBroadcast)
+    return { ...plan, near: [], ranking: NOBODY, inconclusive: 'MATCHED' };
+  if (own === 'YES') netSearches.inc();
+  const result = await searchAll(deps, plan, run);
+  const askable = result.ranking.ranked.length;
+  if (own === 'YES' || askable === 0) return result;
+  const others = await deps.store.othersWaiting({ ...run, cityId: before.cityId, atMost: askable });
+  return isScarce(askable, others) ? { ...result, ranking: NOBODY, inconclusive: 'SCARCE' } : result;
+}
+
+/** By the same rules as for any candidate of a search, who is asked alone. */
+async function searchProposed(
+  deps: DriverSearchDeps,
+  { kind, ...rest }: SearchPlan,
+  run: Omit<SearchRun, 'limit'>,
+  { driverId, roundId, parts }: Proposal,
+): Promise<SearchResult> {
+  const plan: SearchPlan = { ...rest, kind: kind === 'BROADCAST' ? 'SINGLE' : kind };
+  const proposal = { roundId, pair: { driverId, deliveryIds: [run.deliveryId], parts } };
+  const near = await whereIs(deps, plan, driverId);
+  if (near === null) return { ...plan, near: [], ranking: NOBODY, inconclusive: 'MAP_AWAY', proposal };
+  return { ...plan, near, ranking: await rankNear(deps, plan, near, run), inconclusive: null, proposal };
+}
+
+/** Null if the map is unavailable. */
+async function whereIs(
+  { map }: DriverSearchDeps,
+  { facts: { pickup } }: SearchPlan,
+  driverId: string,
+): Promise<NearDriver[] | null> {
+  try {
+    const [view] = await map.readViews([driverId]);
+    const fix = view?.entry?.lastFix;
+    if (!fix) return [];
+    const meters = distanceMeters(fix.point, pickup);
+    return [{ driverId, point: fix.point, distanceMeters: meters, fixAt: view.seenAt ?? fix.receivedAt }];
+  } catch {
+    searchesWithoutMap.inc();
+    return null;
+  }
 }
 
 /** The drivers that the transaction may lock, and how many of them. */
@@ -94,7 +162,7 @@ export function outcomeOf(
     isBroadcastOver,
     offersOn: kind !== 'DIRECT',
     ttlMs: offerTtlMs(deps, result.facts),
-    inconclusive: result.isMapUnavailable ? 'MAP_AWAY' : isContended ? 'CONTENDED' : null,
+    inconclusive: result.inconclusive ?? (isContended ? 'CONTENDED' : null),
     exclusionEndsAt: nextExclusionEndsAt(ranking.excluded),
   };
 }
@@ -151,11 +219,12 @@ async function searchBy(
   return areAllTaken ? searchAmong(deps, plan, { ...run, limit: LOOKED_AT_MORE }) : nearest;
 }
 
+const NOBODY: Ranking = { ranked: [], excluded: [] };
+
 async function searchAmong(deps: DriverSearchDeps, plan: SearchPlan, run: SearchRun): Promise<SearchResult> {
   const near = await nearDrivers(deps, plan, run);
-  if (near === null)
-    return { ...plan, near: [], ranking: { ranked: [], excluded: [] }, isMapUnavailable: true };
-  return { ...plan, near, ranking: await rankNear(deps, plan, near, run), isMapUnavailable: false };
+  if (near === null) return { ...plan, near: [], ranking: NOBODY, inconclusive: 'MAP_AWAY' };
+  return { ...plan, near, ranking: await rankNear(deps, plan, near, run), inconclusive: null };
 }
 
 /**
@@ -179,7 +248,7 @@ async function rankNear(
   deps: DriverSearchDeps,
   { facts, kind }: SearchPlan,
   near: readonly NearDriver[],
-  { deliveryId, now }: SearchRun,
+  { deliveryId, now }: Omit<SearchRun, 'limit'>,
 ): Promise<Ranking> {
   const { parcelSize, payCents, bonusCents, readyAt, escalationLevel: level, broadcastSince } = facts;
   const known = await deps.store.candidates({
@@ -231,7 +300,10 @@ const NOT_SEARCHED: SearchOutcome = {
 /** The best candidates are stored in full and the rest counted, which is enough to explain the choice. */
 const KEPT = 20;
 
-function chosenOf({ facts, kind, ranking, near, radiusMeters }: SearchResult, driverId: string): Chosen {
+function chosenOf(
+  { facts, kind, ranking, near, radiusMeters, proposal }: SearchResult,
+  driverId: string,
+): Chosen {
   const toPickup = near.find((each) => each.driverId === driverId);
   const payCents = facts.payCents + facts.bonusCents;
   return {
@@ -243,6 +315,7 @@ function chosenOf({ facts, kind, ranking, near, radiusMeters }: SearchResult, dr
       ranked: ranking.ranked.slice(0, KEPT),
       excluded: ranking.excluded.slice(0, KEPT),
       looked: near.length,
+      ...(proposal ? { proposal } : {}),
     },
     payload: {
       ...facts.shown,

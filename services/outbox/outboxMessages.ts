@@ -2,6 +2,7 @@ import { type Actor } from '../../domain/delivery/status';
 import { type Message, withAllOps } from '../../domain/notices/message';
 import { type Notice } from '../../domain/notices/notice';
 import { type MessageHandler } from './outboxRelay';
+import { atMostOnceASecond } from '../matching/roundCalls';
 import { type Dispatcher, type Emitter } from '../ports';
 
 /** The receivers of outbox messages. Every message may come twice. */
@@ -33,6 +34,7 @@ export function createMessageHandler({
   driverFree,
   notify,
 }: MessageDeps): MessageHandler {
+  const callRound = atMostOnceASecond(dispatcher);
   return async (message: Message, correlationId: string): Promise<void> => {
     switch (message.kind) {
       case 'startDelivery':
@@ -65,6 +67,8 @@ export function createMessageHandler({
         });
       case 'driverFree':
         return void (await driverFree({ driverId: message.driverId, passed: message.passed, correlationId }));
+      case 'roundDue':
+        return callRound(message.cityId, correlationId);
       case 'letGo':
         return void (await releaseDriver(message.driverId, correlationId));
       case 'merchantSuspended':

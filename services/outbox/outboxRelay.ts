@@ -24,6 +24,8 @@ export const LANES = {
   redis: { kinds: ['emit', 'syncDriver', 'letGo', 'merchantSuspended'] },
   temporal: { kinds: ['startDelivery', 'driverLeft', 'rescue', 'offerWithdrawn', 'endAvailabilityLater'] },
   both: { kinds: ['driverFree'] },
+  // its calls are put off to at most one a second
+  matching: { kinds: ['roundDue'] },
   support: { kinds: ['notify'], to: 'support' },
   pager: { kinds: ['notify'], to: 'pager' },
   // by then an open app has confirmed that it shows the offer

@@ -16,6 +16,7 @@ const SNAPSHOT: Required<DeliverySnapshot> = {
   escalationLevel: 1,
   escalation: { at: NOW + 20_000, level: 2 },
   heldReason: null,
+  isMatched: true,
 };
 
 /** Each number that is an instant, `aheadMs` later. */

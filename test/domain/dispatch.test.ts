@@ -57,6 +57,7 @@ const START = 1_700_000_000_000;
 const MINUTE = 60_000;
 const LIMITS: DispatchLimits = {
   search: SEARCH_LIMITS,
+  matchingNetMs: MINUTE,
   ranking: RANKING_LIMITS,
   availability: AVAILABILITY_LIMITS,
   offerTtlMs: 30_000,
@@ -73,6 +74,7 @@ const FEATURES: DispatchFeatures = {
   availabilityStates: () => true,
   escalation: true,
   autoReassignment: true,
+  batchMatching: false,
 };
 const OPS: Actor = { kind: 'ops', id: 'olga' };
 const SYSTEM: Actor = { kind: 'system', id: 'test' };
@@ -559,6 +561,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
         availabilityStates: fc.constant(() => true),
         escalation: fc.boolean(),
         autoReassignment: fc.boolean(),
+        batchMatching: fc.boolean(),
       }),
     }),
   },
@@ -887,7 +890,7 @@ function checkDelivery(world: World, deliveryId: DeliveryId): void {
 function actOnDeadlines(world: World, on: DeliveryId): void {
   tell(world, on, { kind: 'readDelivery' });
   for (let acts = 0; acts < 10; acts += 1) {
-    const known = snapshotOf(world.read(on, { kind: 'readDelivery' }), LIMITS, world.features.escalation);
+    const known = snapshotOf(world.read(on, { kind: 'readDelivery' }), LIMITS, world.features);
     const due = nextDeadline(known);
     if (!due)
       return holds(
@@ -1018,5 +1021,80 @@ describe('a search', () => {
     expect(
       told(world, { kind: 'lookForDriver', search: { ...vain, inconclusive: 'NOT_MADE' }, freed: null }),
     ).toMatchObject({ status: 'SEARCHING', searchRound: 0, searchAgainAt: world.now });
+  });
+
+  describe('where the matching of its city looks for the driver', () => {
+    const matched = (): World => {
+      const world = new World([{}]);
+      world.features = { ...FEATURES, batchMatching: true };
+      return world;
+    };
+    const calls = (world: World, event: DeliveryEvent): number =>
+      world.tell('left', event).decision.messages.filter(({ kind }) => kind === 'roundDue').length;
+    const vainly = { kind: 'lookForDriver', search: vain, freed: null } as const;
+    const proposal = { driverId: 'driver-0', roundId: 'round-1', parts: [] };
+
+    it('calls for a round when it is in vain, and comes again only as a net', () => {
+      const world = matched();
+      expect(calls(world, vainly)).toBe(1);
+      expect(world.deliveries.left).toMatchObject({ searchRound: 1, searchAgainAt: START + MINUTE });
+    });
+
+    it.each(['CONTENDED', 'SCARCE'] as const)('leaves it to the round where it is %s', (inconclusive) => {
+      const world = matched();
+      expect(calls(world, { ...vainly, search: { ...vain, inconclusive } })).toBe(1);
+      expect(world.deliveries.left).toMatchObject({ searchRound: 0, searchAgainAt: START + MINUTE });
+    });
+
+    it('calls for none while rounds come', () => {
+      const world = matched();
+      expect(calls(world, { ...vainly, search: { ...vain, inconclusive: 'MATCHED' } })).toBe(0);
+      expect(world.deliveries.left).toMatchObject({ searchRound: 0, searchAgainAt: START + MINUTE });
+    });
+
+    it('comes again soon while the map is away', () => {
+      const world = matched();
+      expect(calls(world, { ...vainly, search: { ...vain, inconclusive: 'MAP_AWAY' } })).toBe(0);
+      expect(world.deliveries.left).toMatchObject({ searchAgainAt: START + 5_000 });
+    });
+
+    it('asks the driver whom a round proposes', () => {
+      const world = matched();
+      told(world, vainly);
+      const chosen = [{ driverId: 'driver-0', why: {}, payload: OFFER_PAYLOAD }];
+      told(world, { ...vainly, search: { ...vain, chosen }, proposal });
+      expect(world.live('left')).toMatchObject([{ driverId: 'driver-0', kind: 'SINGLE' }]);
+    });
+
+    it('calls for another round at once where the one proposed cannot be held, and keeps its net', () => {
+      const world = matched();
+      told(world, vainly);
+      world.now += 4_000;
+      const lost = { ...vainly, search: { ...vain, inconclusive: 'CONTENDED' }, proposal } as const;
+      expect(calls(world, lost)).toBe(1);
+      expect(world.deliveries.left).toMatchObject({ searchRound: 1, searchAgainAt: START + MINUTE });
+    });
+
+    it('calls for a round when its pay or level rises, without a search', () => {
+      const world = matched();
+      told(world, vainly);
+      expect(calls(world, { kind: 'raisePay', bonusCents: 100, by: OPS, why: 'rain' })).toBe(1);
+      told(world, { ...vainly, search: { ...vain, inconclusive: 'MATCHED' } });
+      world.now += ESCALATION_LIMITS.thresholds[1];
+      const known = snapshotOf(world.read('left', { kind: 'readDelivery' }), LIMITS, world.features);
+      expect(known.escalation).toEqual({ at: world.now, level: 1 });
+      expect(nextDeadline({ ...known, searchAgainAt: world.now + 1 })?.event).toEqual({ kind: 'escalate' });
+      expect(calls(world, { kind: 'escalate' })).toBe(1);
+      expect(world.deliveries.left.escalationLevel).toBe(1);
+    });
+
+    it('goes on by itself as soon as matching is off', () => {
+      const world = matched();
+      told(world, vainly);
+      world.features = FEATURES;
+      world.now += MINUTE;
+      expect(calls(world, vainly)).toBe(0);
+      expect(world.deliveries.left).toMatchObject({ searchRound: 2, searchAgainAt: world.now + 10_000 });
+    });
   });
 });

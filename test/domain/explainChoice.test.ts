@@ -27,6 +27,18 @@ const choice = (...order: Ranked[]) => ({
 });
 
 describe('the explanation of a choice', () => {
+  test('of a round of the matching names the round, the driver, and what was weighed', () => {
+    const parts = [
+      { what: 'TIME_TO_PICKUP', costMs: 4 * MINUTE },
+      { what: 'FAIRNESS', costMs: -2 * MINUTE },
+    ] as const;
+    const proposal = { roundId: 'round-1', pair: { driverId: 'kim', deliveryIds: ['d'], parts } };
+    expect(explainChoice({ ...choice(ranked('kim')), proposal }, 'kim', 'SINGLE')).toEqual([
+      'Round round-1 of the matching of the city proposed driver kim.',
+      'What it weighed, as minutes of delay: time to pickup 4 min, fairness -2 min.',
+    ]);
+  });
+
   test('names the radius, the driver’s place, the runner-up’s disadvantage, and the exclusions', () => {
     const excluded = [
       { driverId: 'tom', reason: 'NO_ROOM', until: null },

@@ -4,6 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { History } from '@temporalio/common/lib/proto-utils';
+import { cityDispatchWorkflowId } from '../../workflows/contract';
+import { eventually } from '../support/eventually';
 import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
 import { workflowsUnderTest } from '../support/workflowsUnderTest';
 import { recordable, writeHistory } from './historyFiles';
@@ -65,5 +67,22 @@ describe('where the server suggests continue-as-new', () => {
     expect(first.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes).toBeTruthy();
     await judge({ workflow: 'delivery', scenario: 'continued-as-new' }, first);
     await judge({ workflow: 'delivery', scenario: 'delivered-by-a-later-run' }, last);
+  });
+
+  test('the owner of a city continues as new, and proposes in a later run', async () => {
+    const stage = await Stage.set(world, []);
+    const handle = world.env.client.workflow.getHandle(cityDispatchWorkflowId(stage.cityId));
+    let runId: string | undefined;
+    const { delivery } = await stage.matched(async () => {
+      ({ runId } = await handle.describe());
+      await eventually('another run has begun', async () => {
+        await world.dispatcher.callRound(stage.cityId, 'test');
+        return (await handle.describe()).runId !== runId;
+      });
+    });
+    await stage.cancel(delivery);
+    const first = await world.env.client.workflow.getHandle(handle.workflowId, runId).fetchHistory();
+    expect(first.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes).toBeTruthy();
+    await judge({ workflow: 'cityDispatch', scenario: 'continued-as-new' }, first);
   });
 });

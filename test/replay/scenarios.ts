@@ -2,7 +2,7 @@
  * One scenario for each way in which a workflow can end, run on real parts: `npm run verify -- record` keeps
  * their histories, and a test runs them again.
  */
-import { WORKFLOWS } from '../../workflows/contract';
+import { cityDispatchWorkflowId, WORKFLOWS } from '../../workflows/contract';
 import type { RealTemporalWorld } from '../support/realTemporalWorld';
 import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
 import { LEAVE_REASONS, LOSS_REASONS } from '../../domain/driver/loss';
@@ -26,7 +26,7 @@ export async function play({ drivers, play: act }: Scenario, world: RealTemporal
 
 const V2 = 2;
 const HOUR_MS = 3_600_000;
-const { delivery: DELIVERY, timedAvailability: TIMED } = WORKFLOWS;
+const { delivery: DELIVERY, timedAvailability: TIMED, cityDispatch: CITY } = WORKFLOWS;
 const TO_THE_DOOR = ['arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver'] as const;
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -486,6 +486,27 @@ export const SCENARIOS: readonly Scenario[] = [
       const delivery = await stage.dispatch();
       await stage.waits(delivery);
       return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY,
+    name: 'proposed-to-by-the-matching-of-its-city',
+    drivers: [],
+    play: async (stage) => {
+      const { delivery } = await stage.matched();
+      await stage.cancel(delivery);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: CITY,
+    name: 'nobody-waits-any-more',
+    drivers: [],
+    play: async (stage) => {
+      await stage.matched();
+      await stage.world.dispatcher.callRound(stage.cityId, 'test');
+      return endOf(stage, cityDispatchWorkflowId(stage.cityId));
     },
   },
   {

@@ -19,6 +19,7 @@ import type { RealTemporalWorld } from '../support/realTemporalWorld';
 import type { RunningDelivery } from '../support/temporalWorld';
 
 const correlationId = 'test';
+const MINUTE_MS = 60_000;
 const OPS: Actor = { kind: 'ops', id: 'olga' };
 
 export type LiveOffer = { offerId: string; driverId: string };
@@ -195,6 +196,28 @@ export class Stage {
   /** Another driver comes on duty near the pickup. */
   arrives(): Promise<string> {
     return this.world.addDriver({ cityId: this.cityId, at: this.world.standard.pickup });
+  }
+
+  /** A delivery waits in vain, and a round of its city's matching proposes the driver who arrives after `meanwhile`. */
+  async matched(
+    meanwhile: () => Promise<void> = async () => {},
+  ): Promise<{ delivery: RunningDelivery; driverId: string }> {
+    const { switches, db, dispatcher } = this.world;
+    switches.batchMatching = true;
+    try {
+      const delivery = await this.dispatch({ searchAt: new Date(Date.now() - MINUTE_MS) });
+      await eventually(
+        'a round has ended',
+        async () => (await db.city.findUniqueOrThrow({ where: { id: this.cityId } })).matchedAt !== null,
+      );
+      await meanwhile();
+      const driverId = await this.arrives();
+      await dispatcher.callRound(this.cityId, correlationId);
+      await this.offered(delivery, driverId);
+      return { delivery, driverId };
+    } finally {
+      switches.batchMatching = false;
+    }
   }
 
   /** Waits for the level in the row. */

@@ -58,6 +58,7 @@ test.each<[ParcelSize, VehicleKind]>([
       map,
       store: {
         searchFacts: (id) => world.deps.store.searchFacts(id),
+        othersWaiting: async () => 0,
         candidates: async ({ driverIds }) =>
           driverIds.map((driverId) => facts(driverId, vehicles.get(driverId) ?? 'BICYCLE')),
       },

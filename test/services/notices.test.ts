@@ -93,6 +93,8 @@ function relay(
     signalDriverRescued: hear('driverRescued'),
     signalOfferWithdrawn: hear('offerWithdrawn'),
     wake: hear('wake'),
+    propose: hear('propose'),
+    callRound: hear('callRound'),
     endAvailabilityLater: hear('endLater'),
   };
   const log = {

@@ -114,6 +114,8 @@ async function relay(times = 1): Promise<void> {
     signalDriverLeft: unexpected,
     signalOfferWithdrawn: unexpected,
     wake: unexpected,
+    propose: unexpected,
+    callRound: unexpected,
     endAvailabilityLater: unexpected,
     signalDriverRescued: async (deliveryId, { correlationId, ...event }) =>
       void (await world.activities.rescueDelivery({

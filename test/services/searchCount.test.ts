@@ -8,10 +8,11 @@ async function counted(result: string): Promise<number> {
 }
 
 test.each([
-  ['found', { isMapUnavailable: false, ranking: { ranked: ['somebody'] } }],
-  ['nobody', { isMapUnavailable: false, ranking: { ranked: [] } }],
-  ['no_map', { isMapUnavailable: true, ranking: { ranked: [] } }],
-])('a search with the result %s is counted as such', async (result, search) => {
+  ['found', { inconclusive: null, ranking: { ranked: ['somebody'] } }],
+  ['nobody', { inconclusive: null, ranking: { ranked: [] } }],
+  ['no_map', { inconclusive: 'MAP_AWAY', ranking: { ranked: [] } }],
+  ['scarce', { inconclusive: 'SCARCE', ranking: { ranked: [] } }],
+] as const)('a search with the result %s is counted as such', async (result, search) => {
   const before = await counted(result);
   countSearch(search);
   expect(await counted(result)).toBe(before + 1);

@@ -5,11 +5,11 @@ import { createWake, MAX_HOPS, type Wake } from '../../services/wake';
 import { TRAVEL_MODEL } from '../../domain/geo/places';
 import { RANKING_LIMITS } from '../../domain/matching/candidate';
 import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
-import { createDriverWorld, type DriverWorld, MINUTE, PLACE, START } from '../support/driverWorld';
+import { CITY, createDriverWorld, type DriverWorld, MINUTE, PLACE, START } from '../support/driverWorld';
 
 let world: DriverWorld;
 let wake: Wake;
-const switches = { driverOffers: true };
+const switches = { driverOffers: true, batchMatching: false };
 const woken: { deliveryId: string; driverId: string; passed: string[]; correlationId: string }[] = [];
 beforeAll(async () => {
   world = await createDriverWorld();
@@ -22,7 +22,10 @@ beforeAll(async () => {
     ranking: RANKING_LIMITS,
     travel: TRAVEL_MODEL,
     timeScale: 1,
-    features: { isOn: () => switches.driverOffers },
+    notifyRelay: () => {},
+    features: {
+      isOn: (feature) => (feature === 'batch_matching' ? switches.batchMatching : switches.driverOffers),
+    },
     dispatcher: { wake: async (deliveryId, news) => void woken.push({ deliveryId, ...news }) },
   });
 });
@@ -30,7 +33,7 @@ afterAll(() => world.close());
 beforeEach(() => {
   world.time.now = START;
   woken.length = 0;
-  switches.driverOffers = true;
+  Object.assign(switches, { driverOffers: true, batchMatching: false });
 });
 afterEach(async () => {
   await world.redis.flush();
@@ -100,6 +103,19 @@ describe('a driver who came free', () => {
     switches.driverOffers = true;
     await world.db.delivery.update({ where: { id: deliveryId }, data: { broadcastSince: new Date(START) } });
     expect(await free(driverId)).toBe(deliveryId);
+  });
+
+  test('calls for a round in place of waking deliveries whose city is matched', async () => {
+    const deliveryId = await world.addDelivery();
+    const driverId = await driverAt(0.5);
+    switches.batchMatching = true;
+    await world.takeMessages();
+    expect(await free(driverId)).toBeNull();
+    expect(woken).toEqual([]);
+    expect(await world.takeMessages()).toEqual([{ kind: 'roundDue', cityId: CITY }]);
+    await world.db.delivery.update({ where: { id: deliveryId }, data: { heldReason: 'REASSIGNMENT_OFF' } });
+    expect(await free(driverId)).toBeNull();
+    expect(await world.takeMessages()).toEqual([]);
   });
 
   test('does not wake a delivery that waits for ops', async () => {

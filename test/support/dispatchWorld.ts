@@ -25,6 +25,7 @@ const FOR_EVER_MS = Number.MAX_SAFE_INTEGER / 4;
 
 export const TEST_LIMITS: DispatchLimits = {
   search: { ...SEARCH_LIMITS, maxBackoffMs: 150_000 },
+  matchingNetMs: 60_000,
   ranking: { ...RANKING_LIMITS, freshPositionMs: FOR_EVER_MS },
   availability: { ...AVAILABILITY_LIMITS, freshPositionMs: FOR_EVER_MS, silentMs: FOR_EVER_MS },
   offerTtlMs: 30_000,
@@ -53,6 +54,7 @@ export type DispatchWorld = FreshDatabase & {
     availabilityStates: boolean;
     escalation: boolean;
     autoReassignment: boolean;
+    batchMatching: boolean;
   };
   /** Relays the outbox to a handler; notified by the activities. */
   relayTo(handle: MessageHandler): { stop(): Promise<void> };
@@ -96,7 +98,13 @@ export async function createDispatchWorld(): Promise<DispatchWorld> {
   await addCity(CITY);
   await db.merchant.create({ data: { id: MERCHANT, name: 'The Bakery' } });
   const map = createMemoryDriverMap({ freshPositionMs: FOR_EVER_MS });
-  const switches = { driverOffers: true, availabilityStates: true, escalation: true, autoReassignment: true };
+  const switches = {
+    driverOffers: true,
+    availabilityStates: true,
+    escalation: true,
+    autoReassignment: true,
+    batchMatching: false,
+  };
   const relays: Relay[] = [];
   const deps: DeliveryDeps = {
     store: createDeliveryStore(database.postgres),
@@ -144,6 +152,8 @@ function featuresOf(switches: DispatchWorld['switches']): Features {
           return switches.escalation;
         case 'auto_reassignment':
           return switches.autoReassignment;
+        case 'batch_matching':
+          return switches.batchMatching;
       }
     },
   };

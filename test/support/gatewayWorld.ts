@@ -90,6 +90,8 @@ export async function createGatewayWorld(change: Partial<GatewayDeps> = {}): Pro
       signalDriverRescued: nobody,
       signalOfferWithdrawn: nobody,
       wake: nobody,
+      propose: nobody,
+      callRound: nobody,
       endAvailabilityLater: nobody,
     },
     emitter: createSocketEmitter(world.redis.redis, world.redis.keyPrefix),

@@ -12,6 +12,8 @@ import { pruneSent } from '../../adapters/postgres/outbox';
 import { createRunningDeliveries } from '../../adapters/temporal/runningDeliveries';
 import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { createAuditCheck } from '../../activities/sweeps/auditCheck';
+import { createMatching } from '../../activities/matching';
+import { poolReader } from '../../adapters/postgres/database';
 import { activitiesRunBy, type DeliveryActivities } from '../../activities/delivery';
 import type { AvailabilityService } from '../../services/availability';
 import { composeMessageHandler, composeServices } from '../../services/compose';
@@ -222,8 +224,21 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     resumeFrom: () => undefined,
     onReport: () => {},
   });
+  const matching = createMatching({
+    read: poolReader(postgres),
+    map,
+    dispatcher,
+    features,
+    clock,
+    newId,
+    limits,
+    travel,
+    timeScale,
+    log: { warn: () => {} },
+  });
   const activities = {
     ...failingIn(outage, world.activities),
+    ...matching,
     endTimedState: availability.endTimedState,
     sweepPresence: presence.sweepPresence,
     sweepOpenRows,

@@ -99,7 +99,8 @@ export async function createTemporalWorld({
       pickAtMost: 0,
     });
     if (!state) throw new Error(`delivery ${deliveryId} has no row`);
-    return nextDeadline(snapshotOf(state, world.deps.limits, world.switches.escalation))?.at;
+    const { escalation, batchMatching } = world.switches;
+    return nextDeadline(snapshotOf(state, world.deps.limits, { escalation, batchMatching }))?.at;
   };
   const settle = async (delivery: RunningDelivery): Promise<number> => {
     for (let tries = 0; tries < 1_000; tries += 1) {

@@ -1,0 +1,2 @@
+-- The way back. Until the next round ends, deliveries search by themselves.
+ALTER TABLE "cities" DROP COLUMN "matched_at";

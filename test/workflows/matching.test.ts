@@ -1,0 +1,110 @@
+/** Deliveries, drivers, outbox, owner and rounds on a real Temporal (docs/behaviour.md#matching). */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { COMMANDS } from '../../workflows/contract';
+import { PICKUP, TEST_LIMITS } from '../support/dispatchWorld';
+import { eventually } from '../support/eventually';
+import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
+import type { RunningDelivery } from '../support/temporalWorld';
+
+const MINUTE = 60_000;
+const correlationId = 'test';
+
+let world: RealTemporalWorld;
+beforeAll(async () => {
+  world = await createRealTemporalWorld();
+}, 60_000);
+afterEach(() => {
+  world.switches.batchMatching = false;
+  world.deps.limits = TEST_LIMITS;
+});
+afterAll(() => world.close());
+
+const liveOffers = (cityId: string) =>
+  world.db.offer.findMany({ where: { state: 'LIVE', delivery: { cityId } }, orderBy: { createdAt: 'asc' } });
+const rowOf = ({ deliveryId }: RunningDelivery) =>
+  world.db.delivery.findUniqueOrThrow({ where: { id: deliveryId } });
+const waits = (delivery: RunningDelivery) =>
+  eventually('it waits for a round', async () => {
+    const { status, searchRound } = await rowOf(delivery);
+    return status === 'SEARCHING' && searchRound > 0;
+  });
+const cancel = ({ handle }: RunningDelivery) =>
+  handle.executeUpdate(COMMANDS.cancelDelivery.update, {
+    args: [{ by: { kind: 'ops', id: 'olga' }, reason: 'OPS_CANCELLED', correlationId }],
+  });
+
+/** Deliveries of a city without drivers. */
+async function waiting(count: number): Promise<{ cityId: string; deliveries: RunningDelivery[] }> {
+  const cityId = await world.addCity();
+  const deliveries: RunningDelivery[] = [];
+  for (let index = 0; index < count; index++)
+    deliveries.push(await world.dispatch({ cityId, searchAt: new Date(Date.now() - MINUTE) }));
+  await Promise.all(deliveries.map(waits));
+  return { cityId, deliveries };
+}
+
+/** A driver comes on duty, and the outbox says so. */
+async function comesFree(cityId: string, north = 0): Promise<string> {
+  const driverId = await world.addDriver({ cityId, at: { lat: PICKUP.lat + north, lng: PICKUP.lng } });
+  await world.db.outboxMessage.create({
+    data: {
+      kind: 'driverFree',
+      key: driverId,
+      payload: { driverId, passed: [] },
+      correlationId,
+    },
+  });
+  return driverId;
+}
+
+describe('with batch matching on', () => {
+  test('drivers who come free go to the most urgent of five deliveries, one each', async () => {
+    world.switches.batchMatching = true;
+    const { cityId, deliveries } = await waiting(5);
+    const urgent = [deliveries[1], deliveries[3]].flatMap((each) => each?.deliveryId ?? []);
+    await world.db.delivery.updateMany({ where: { id: { in: urgent } }, data: { escalationLevel: 1 } });
+    const looked = await world.db.delivery.findMany({ where: { cityId }, select: { searchRound: true } });
+    expect(looked.map(({ searchRound }) => searchRound)).toEqual([1, 1, 1, 1, 1]);
+    const drivers = [await comesFree(cityId), await comesFree(cityId, 0.002)];
+    const offers = await eventually('both are asked', async () => {
+      const live = await liveOffers(cityId);
+      return live.length === 2 ? live : undefined;
+    });
+    expect(offers.map(({ driverId }) => driverId).sort()).toEqual([...drivers].sort());
+    expect(offers.map(({ deliveryId }) => deliveryId).sort()).toEqual(urgent.sort());
+    expect(offers[0]?.choice).toMatchObject({
+      kind: 'SINGLE',
+      proposal: { pair: { deliveryIds: [offers[0]?.deliveryId] } },
+    });
+    await Promise.all(deliveries.map(cancel));
+  }, 60_000);
+
+  test('a delivery takes its best driver at once where nobody else wants them', async () => {
+    world.switches.batchMatching = true;
+    const cityId = await world.addCity();
+    const driverId = await world.addDriver({ cityId });
+    const delivery = await world.dispatch({ cityId });
+    const offer = await eventually('the driver is asked', async () => (await liveOffers(cityId))[0]);
+    expect(offer).toMatchObject({ driverId, deliveryId: delivery.deliveryId });
+    expect(offer.choice).not.toHaveProperty('proposal');
+    await cancel(delivery);
+  });
+
+  test('deliveries go on by themselves within the net once it is killed', async () => {
+    world.switches.batchMatching = true;
+    world.deps.limits = { ...TEST_LIMITS, matchingNetMs: 3_000 };
+    const {
+      cityId,
+      deliveries: [delivery],
+    } = await waiting(1);
+    if (!delivery) throw new Error('no delivery waits');
+    world.switches.batchMatching = false;
+    const driverId = await world.addDriver({ cityId }); // nobody is told of them
+    const offer = await eventually('the driver is asked', async () => (await liveOffers(cityId))[0], {
+      withinMs: 8_000,
+    });
+    expect(offer).toMatchObject({ driverId });
+    expect(offer.choice).not.toHaveProperty('proposal');
+    await cancel(delivery);
+  });
+});

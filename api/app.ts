@@ -31,6 +31,7 @@ import { rescueEndpoints } from './routes/rescue';
 import { CODEC_PATH, temporalCodecEndpoints } from './routes/temporalCodec';
 import { trackingEndpoints } from './routes/tracking';
 import { suspensionEndpoints } from './routes/suspensions';
+import { zoneActEndpoints } from './routes/zoneActs';
 import { zoneHealthEndpoints } from './routes/zoneHealth';
 import { endpointRouter, problemHandler } from './http/serve';
 import { createThrottle } from './http/throttle';
@@ -50,6 +51,7 @@ export function apiEndpoints(deps: ApiDeps): Endpoint[] {
     ...cityEndpoints(deps),
     ...merchantEndpoints(deps),
     ...zoneHealthEndpoints(deps),
+    ...zoneActEndpoints(deps),
     ...pushEndpoints(deps),
     ...auditEndpoints(deps),
     ...escalationEndpoints(deps),

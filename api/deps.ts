@@ -27,6 +27,7 @@ type CalledServices = Pick<
   | 'pushSubscriptions'
   | 'erasures'
   | 'zoneHealth'
+  | 'zoneActs'
   | 'supportCases'
   | 'strandedGoods'
   | 'rescue'

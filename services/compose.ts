@@ -56,6 +56,7 @@ import { createStrandedGoods, type StrandedGoods } from './strandedGoods';
 import { createSupportCases, type SupportCases } from './supportCases';
 import { createSuspensions, type SuspensionService } from './suspensions';
 import { createWake, type Wake, type WakeDeps } from './wake';
+import { createZoneActs, type ZoneActs, type ZoneActsDeps } from './zones/zoneActs';
 import { createZoneHealth, type ZoneHealth, type ZoneHealthDeps } from './zones/zoneHealth';
 
 /** The settings of the services. */
@@ -67,6 +68,7 @@ export type ServiceSettings = Pick<WakeDeps, 'search' | 'ranking' | 'travel' | '
     /** How often support and pager are told at most how a group of deliveries fares. */
     noticeGroupUpdateMs: number;
     database: { statementTimeoutMs: number };
+    zoneActs: Pick<ZoneActsDeps, 'deliveriesPerSecond'>;
     /** Whether drivers can be reached by web push while their app is closed. */
     pushesOffers: boolean;
   };
@@ -105,6 +107,7 @@ export type Services = {
   fingerprints: RequestFingerprints;
   zoneHealth: ZoneHealth;
   noticeGroups: NoticeGroups;
+  zoneActs: ZoneActs;
   audit: AuditService;
   liveMap: LiveMap;
   wake: Wake;
@@ -147,6 +150,7 @@ export function composeServices(deps: ServiceDeps): Services {
     suspensions: createSuspensions({ db, features, clock, newId, limits, notifyRelay }),
     overdueStages: createOverdueStages({ db, clock, newId, notifyRelay, pushes: settings.pushesOffers }),
     rescue: createRescue({ db, features, clock, newId, limits, notifyRelay }),
+    zoneActs: createZoneActs({ ...settings.zoneActs, db, clock, newId, timeScale, notifyRelay }),
     zoneHealth: createZoneHealth({
       db,
       map,
@@ -190,7 +194,8 @@ export function composeMessageHandler(
     liveMap,
     supportCases,
     wake,
-  }: Pick<Services, 'availability' | 'liveMap' | 'supportCases' | 'wake'>,
+    zoneActs,
+  }: Pick<Services, 'availability' | 'liveMap' | 'supportCases' | 'wake' | 'zoneActs'>,
   outgoing: Pick<MessageDeps, 'dispatcher' | 'emitter' | 'notify'>,
 ): MessageHandler {
   return createMessageHandler({
@@ -199,6 +204,7 @@ export function composeMessageHandler(
     releaseDriver: (driverId, correlationId) => availability.releaseDriver(driverId, correlationId),
     merchantSuspended: (deliveryId, by, correlationId) =>
       supportCases.open(deliveryId, { reason: 'MERCHANT_SUSPENDED', by, correlationId }),
+    zoneAct: (part) => zoneActs.carryOut(part, outgoing.dispatcher),
     driverFree: (driver) => wake.driverFree(driver),
   });
 }

@@ -8,8 +8,8 @@ import { type Clock } from './ports';
 /** What a row of configuration says: columns or fields by name. */
 export type Settings = Readonly<Record<string, unknown>>;
 
-/** Who changes something, and under which correlation id. */
-export type ChangedBy = { by: Actor; correlationId: string };
+/** Who changes something, under which correlation id, and why where they say so. */
+export type ChangedBy = { by: Actor; correlationId: string; why?: string };
 
 /**
  * The thing that changes. Its entries are in one chain: a city's with those of its zones, a merchant's, a
@@ -55,7 +55,7 @@ export async function recordChange(
   {
     changing: { chain, subject, id, cityId },
     head,
-    by: { by: actor, correlationId },
+    by: { by: actor, correlationId, why },
     at,
   }: { changing: Changing; head: Uint8Array | null; by: ChangedBy; at: number },
   before: Settings | null,
@@ -70,7 +70,7 @@ export async function recordChange(
     actor,
     from: null,
     to: null,
-    why: null,
+    why: why ?? null,
     deviceAt: null,
     detail: { id, changes },
   };

@@ -18,6 +18,7 @@ import { differingFields, type TakenOrder } from '../domain/orders/fingerprint';
 import { areaOfCity, type OrderRefusal, payRefusal, placesRefusal } from '../domain/orders/orderRules';
 import { e164Of } from '../domain/orders/phone';
 import { tariffPayCents } from '../domain/orders/tariffPay';
+import { type OrdersStop, stopFor, stopWords } from '../domain/zones/ordersStop';
 import { type NotifyRelay, type NewId } from './ports';
 
 /** One stop of an order. */
@@ -67,6 +68,7 @@ export type Taken =
   | OrderRefusal
   | { refused: 'IDEMPOTENCY_CONFLICT'; detail: string; fields: readonly string[] }
   | { refused: 'TIME_NOT_POSSIBLE'; detail: string; times: readonly ImpossibleTime[] }
+  | { refused: 'ORDERS_STOPPED'; detail: string; stop: OrdersStop; endsInMs: number }
   | {
       refused: 'UNKNOWN_CITY' | 'UNKNOWN_MERCHANT' | 'WRONG_CURRENCY' | 'TOO_MANY_OPEN_DELIVERIES';
       detail: string;
@@ -94,6 +96,8 @@ export type OrderContext = {
   merchantExists: boolean;
   /** Open deliveries of the merchant, counted up to the quota. */
   openDeliveries: number;
+  /** Where in the city no orders are taken now. */
+  stops: readonly OrdersStop[];
 };
 
 /** `keyTaken`: an order has the merchant's key already. `quotaReached`: only with a quota. */
@@ -121,12 +125,13 @@ export type NewDelivery = Omit<Order, 'pickup' | 'dropoff' | 'readyAt' | 'payCen
 /** The store of orders. */
 export interface OrderStore {
   /**
-   * In one snapshot: the order already stored under the merchant's key, the city with its zones, whether the
-   * merchant exists, and how many open deliveries it has, up to `countedTo`.
+   * In one snapshot: the order already stored under the merchant's key, the city with its zones and the stops
+   * in force at `now`, whether the merchant exists, and how many open deliveries it has, up to `countedTo`.
    */
   context(
     order: Pick<Order, 'merchantId' | 'sellerOrderId' | 'cityId'>,
     countedTo: number,
+    now: number,
   ): Promise<OrderContext>;
   /**
    * Writes delivery, stops, audit entry and messages in one transaction, or nothing if the merchant's key is
@@ -169,9 +174,10 @@ export function createOrders(deps: OrderDeps): Orders {
   return {
     takeOrder: async (order, request, correlationId, now) => {
       const { limits, store } = deps;
-      const { known, city, merchantExists, openDeliveries } = await store.context(
+      const { known, city, merchantExists, openDeliveries, stops } = await store.context(
         order,
         limits.openDeliveriesMax,
+        now,
       );
       if (known) return takenBefore(deps, known, order, request);
       if (!city) return { refused: 'UNKNOWN_CITY', detail: `there is no city ${order.cityId}` };
@@ -183,12 +189,14 @@ export function createOrders(deps: OrderDeps): Orders {
       if (refusal) return refusal;
       const impossible = impossibleTimes(order, now, limits.horizonMs);
       if (impossible.length > 0) return timeRefusal(impossible);
+      const stop = stopFor(stops, city.zoneAt(order.pickup.point), now);
+      if (stop) return stopRefusal(stop, now);
       if (openDeliveries >= limits.openDeliveriesMax) return quotaRefusal(order, limits);
       const delivery = newDelivery(deps, order, city, { request, correlationId, now });
       const messages = messagesOf(delivery);
       const quota = isNearQuota(openDeliveries, limits) ? limits.openDeliveriesMax : null;
       const inserted = await store.insert(delivery, entryOf(delivery, order.by), messages, quota);
-      if (inserted !== 'inserted') return takenMeanwhile(deps, order, { request, inserted });
+      if (inserted !== 'inserted') return takenMeanwhile(deps, order, { request, inserted, now });
       deps.notifyRelay(messages);
       return { taken: 'new', deliveryId: delivery.deliveryId };
     },
@@ -208,6 +216,11 @@ function quotaRefusal({ merchantId }: Order, { openDeliveriesMax }: OrderLimits)
     refused: 'TOO_MANY_OPEN_DELIVERIES',
     detail: `${merchantId} has ${openDeliveriesMax} open deliveries, which is the most allowed`,
   };
+}
+
+/** What was taken before is answered all the same: only new orders are refused. */
+function stopRefusal(stop: OrdersStop, now: number): Taken {
+  return { refused: 'ORDERS_STOPPED', detail: stopWords(stop), stop, endsInMs: stop.until - now };
 }
 
 /** More orders of one merchant than this are never written at the same moment. */
@@ -254,9 +267,13 @@ async function takenBefore(
 async function takenMeanwhile(
   deps: OrderDeps,
   order: Order,
-  { request, inserted }: { request: OrderFingerprint; inserted: Exclude<Inserted, 'inserted'> },
+  {
+    request,
+    inserted,
+    now,
+  }: { request: OrderFingerprint; inserted: Exclude<Inserted, 'inserted'>; now: number },
 ): Promise<Taken> {
-  const { known } = await deps.store.context(order, 0);
+  const { known } = await deps.store.context(order, 0, now);
   if (known) return takenBefore(deps, known, order, request);
   if (inserted === 'quotaReached') return quotaRefusal(order, deps.limits);
   throw new Error('an order conflicted on its key, but no order with that key exists');

@@ -5,12 +5,14 @@
 import type { Availability } from '../domain/driver/availability';
 import type { VehicleKind } from '../domain/driver/vehicles';
 import type { Proposal } from '../domain/delivery/events';
+import type { Answer } from '../domain/delivery/deliveryState';
 import type { Actor } from '../domain/delivery/status';
 import type { Emit, Message } from '../domain/notices/message';
 import type { Notice } from '../domain/notices/notice';
 import type { DriverState } from '../domain/notices/realtimeEvents';
 import type { MerchantState, OpsState, Tracking } from '../domain/notices/stateEvents';
 import type { Point } from '../domain/geo/places';
+import type { ActCommand } from '../domain/zones/zoneAct';
 
 /** The time by this process's clock, epoch ms. */
 export type Clock = () => number;
@@ -261,6 +263,17 @@ export interface Dispatcher {
       correlationId: string;
     },
   ): Promise<void>;
+  /**
+   * Sends a command to the delivery and waits for its answer.
+   * @param scope together with the delivery it names the request: a repeat gets the first answer
+   * @returns null where the delivery is closed
+   * @throws while there is no answer; the caller retries
+   */
+  sendCommand(
+    deliveryId: string,
+    command: ActCommand,
+    request: { scope: string; correlationId: string },
+  ): Promise<Answer | null>;
   signalOfferWithdrawn(
     deliveryId: string,
     payload: { offerId: string; correlationId: string },

@@ -14,7 +14,9 @@ import {
   readOpenOfMerchant,
   readTracked,
 } from '../adapters/postgres/roomStateRows';
+import { readActsInForce } from '../adapters/postgres/zoneActRows';
 import { type Clock, type Read, type RoomStates } from './ports';
+import { toldStop } from './zones/toldStop';
 
 /**
  * The states of ops, merchants and followers of a delivery when they connect, from PostgreSQL. Each list has one row
@@ -38,9 +40,10 @@ export function createRoomStates({ read, clock }: { read: Read; clock: Clock }):
     },
     merchant: async (merchantId) => {
       const now = clock();
-      const [open, closed] = await Promise.all([
+      const [open, closed, stops] = await Promise.all([
         readOpenOfMerchant(read, merchantId, STATE_LIMITS.merchantOpen + 1),
         readClosedOfMerchant(read, merchantId, now - CLOSED_SHOWN_MS, STATE_LIMITS.merchantClosed + 1),
+        readActsInForce(read, 'STOP_ORDERS', { cities: null, now }),
       ]);
       return {
         merchantId,
@@ -48,6 +51,7 @@ export function createRoomStates({ read, clock }: { read: Read; clock: Clock }):
         hasMoreDeliveries: open.length > STATE_LIMITS.merchantOpen,
         closed: closed.slice(0, STATE_LIMITS.merchantClosed).map(merchantLine),
         hasMoreClosed: closed.length > STATE_LIMITS.merchantClosed,
+        ordersStopped: stops.flatMap((act) => toldStop(act) ?? []),
         at: iso(now),
       };
     },

@@ -32,6 +32,7 @@ export type Settings = {
   searchLeadMs: number;
   orders: OrderLimits;
   windowWarningMs: number;
+  zoneActs: { deliveriesPerSecond: number };
   /** 0 = unlimited. */
   searchMaxMs: number;
   search: SearchLimits;
@@ -240,6 +241,7 @@ function servicePart(read: Read): Settings {
     ),
     searchLeadMs: minutes(read(SERVICE.searchLeadMinutes)),
     windowWarningMs: minutes(read(SERVICE.windowWarningMinutes)),
+    zoneActs: { deliveriesPerSecond: read(SERVICE.zoneActDeliveriesPerSecond) },
     orders: {
       horizonMs: scaledMs(read(SERVICE.orderHorizonDays) * DAY_MS, timeScale),
       openDeliveriesMax: read(SERVICE.merchantOpenDeliveriesMax),

@@ -264,6 +264,12 @@ export const SERVICE_VARIABLES = {
     { min: 1, max: 8 },
     'the number of drivers in one wave of a broadcast',
   ),
+  zoneActDeliveriesPerSecond: whole(
+    'ZONE_ACT_DELIVERIES_PER_SECOND',
+    20,
+    { min: 1, max: 1_000 },
+    'how many deliveries of a zone an act of ops reaches in a second',
+  ),
   escalationCheckMinutes: whole(
     'ESCALATION_CHECK_INTERVAL_MINUTES',
     2,

@@ -39,7 +39,9 @@ type AcceptOffer = Traced & { offerId: string; driverId: string };
 type RejectOffer = Traced & { offerId: string; driverId: string; reason: RejectReason };
 type TakeStep = Traced & { step: Step; by: Actor; deviceAt: number | null };
 type FailDelivery = Traced & { by: Actor; reason: ReasonCode; goods: 'RETURN' | 'LOST' };
-type CancelDelivery = Traced & { by: Actor; reason: ReasonCode };
+/** `onlyWaiting`: refused where a driver has the delivery by then. */
+type OnlyWaiting = { onlyWaiting?: boolean };
+type CancelDelivery = Traced & OnlyWaiting & { by: Actor; reason: ReasonCode };
 type AssignDriver = Traced & { driverId: string; by: Actor; override: boolean; why: string };
 type HandOver = AssignDriver & { meetingId: string | null };
 type LeaveDelivery = Traced & { driverId: string; assignmentId: string; reason: LeaveReason };
@@ -50,7 +52,7 @@ export type RescueDelivery = Traced & {
   by: Actor;
   why: string;
 };
-type RaisePay = Traced & { bonusCents: number; by: Actor; why: string };
+type RaisePay = Traced & OnlyWaiting & { bonusCents: number; by: Actor; why: string };
 type ResumeSearch = Traced & { by: Actor; why: string };
 type ChangeOrder = Traced & { changeId: string; by: Actor };
 

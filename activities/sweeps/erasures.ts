@@ -1,5 +1,6 @@
 import { type Database } from '../../adapters/postgres/database';
 import { eraseAgedPlaces, eraseAgedRescues, eraseAgedTexts } from '../../adapters/postgres/agedTexts';
+import { eraseAgedActs } from '../../adapters/postgres/zoneActRows';
 import { eraseDeliveries, lockAged } from '../../adapters/postgres/erasedDeliveries';
 import { type ErasedBy } from '../../adapters/postgres/erasedTexts';
 import { type Erasures } from '../../services/erasures';
@@ -11,6 +12,7 @@ export type ErasureReport = {
   deliveries: number;
   texts: number;
   rescues: number;
+  zoneActs: number;
   isDone: boolean;
 };
 
@@ -27,7 +29,7 @@ export type ErasureSweepDeps = {
 };
 
 const DELIVERIES_AT_ONCE = 50;
-const RESCUES_AT_ONCE = 500;
+const REASONS_AT_ONCE = 500;
 const DRIVERS_AT_ONCE = 2_000;
 const NO_ID = '00000000-0000-0000-0000-000000000000';
 /** Shorter than the time-out of the activity: a sweep ends by itself, and the next one goes on. */
@@ -41,11 +43,15 @@ export function createErasureSweep(deps: ErasureSweepDeps): () => Promise<Erasur
   const { db, erasures, clock, newId, keptMs, positionsKeptMs, heartbeat } = deps;
   return async () => {
     const now = clock();
-    const report: ErasureReport = { requested: 0, deliveries: 0, texts: 0, rescues: 0, isDone: false };
-    const repeat = async (
-      count: 'requested' | 'deliveries' | 'texts' | 'rescues',
-      step: Step,
-    ): Promise<void> => {
+    const report: ErasureReport = {
+      requested: 0,
+      deliveries: 0,
+      texts: 0,
+      rescues: 0,
+      zoneActs: 0,
+      isDone: false,
+    };
+    const repeat = async (count: Exclude<keyof ErasureReport, 'isDone'>, step: Step): Promise<void> => {
       for (let did = await step(); did !== null && clock() < now + SWEEP_MS; did = await step()) {
         report[count] += did;
         heartbeat();
@@ -71,7 +77,11 @@ export function createErasureSweep(deps: ErasureSweepDeps): () => Promise<Erasur
       await repeat('texts', () => eraseAgedTexts(db, now - keptMs, by));
       await repeat(
         'rescues',
-        some(() => eraseAgedRescues(db, now - keptMs, RESCUES_AT_ONCE)),
+        some(() => eraseAgedRescues(db, now - keptMs, REASONS_AT_ONCE)),
+      );
+      await repeat(
+        'zoneActs',
+        some(() => eraseAgedActs(db, now - keptMs, REASONS_AT_ONCE)),
       );
     }
     return { ...report, isDone: clock() < now + SWEEP_MS };

@@ -13,6 +13,7 @@ import { chainEntries, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
 import { type Database, readerOf, sql } from './database';
 import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
 import { readTakenOrder } from './takenOrderRow';
+import { stopsInForce } from './zoneActRows';
 import { createZoneCache, type ZoneAt, type ZonesOf, zonesVersion } from './zoneCache';
 
 type CityRow = Omit<OrderCity, 'zoneAt' | 'center'> & { lat: number; lng: number };
@@ -25,7 +26,7 @@ type ContextRow = Omit<OrderContext, 'city'> & {
 export function createOrderStore(db: Database, zonesOf: ZonesOf = createZoneCache(readerOf(db))): OrderStore {
   const read = readerOf(db);
   return {
-    context: async ({ merchantId, sellerOrderId, cityId }, countedTo) => {
+    context: async ({ merchantId, sellerOrderId, cityId }, countedTo, now) => {
       const [row] = await read<ContextRow>(sql`
         SELECT (SELECT jsonb_build_object('deliveryId', id, 'requestHash', request_hash,
             'fingerprint', request_fingerprint) FROM deliveries
@@ -36,12 +37,13 @@ export function createOrderStore(db: Database, zonesOf: ZonesOf = createZoneCach
             FROM cities WHERE id = ${cityId}) AS city,
             EXISTS (SELECT FROM merchants WHERE id = ${merchantId}) AS "merchantExists",
           (${openDeliveriesOf(merchantId, countedTo)}) AS "openDeliveries",
+          (${stopsInForce(cityId, now)}) AS stops,
           (${zonesVersion(cityId)}) AS "zonesVersion"`);
       if (!row) throw new Error('a SELECT without FROM returned no row');
-      const { known, city, merchantExists, openDeliveries, zonesVersion: version } = row;
+      const { known, city, merchantExists, openDeliveries, stops, zonesVersion: version } = row;
       // A repeat needs no zone.
       const zoneAt = await zonesOf(cityId, known ? null : version);
-      return { known, merchantExists, openDeliveries, city: city && cityOf(city, zoneAt) };
+      return { known, merchantExists, openDeliveries, stops, city: city && cityOf(city, zoneAt) };
     },
     taken: (deliveryId) => readTakenOrder(read, deliveryId),
     insert: async (delivery, entry, messages, quota) => {

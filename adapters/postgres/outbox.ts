@@ -175,8 +175,9 @@ export async function putBack(
 /** The number of unsent messages, and the age of the oldest in ms. */
 export async function outboxBacklog(db: Database): Promise<{ unsent: number; oldestMs: number }> {
   const [row] = await db.$queryRaw<{ unsent: number; oldestMs: number }[]>`
-    SELECT count(*)::int AS unsent, coalesce(extract(epoch FROM now() - min(created_at)) * 1000,
-      0)::float8 AS "oldestMs" FROM outbox WHERE sent_at IS NULL`;
+    SELECT count(*)::int AS unsent,
+      greatest(0, extract(epoch FROM now() - min(created_at)) * 1000)::float8 AS "oldestMs"
+    FROM outbox WHERE sent_at IS NULL`;
   return row ?? { unsent: 0, oldestMs: 0 };
 }
 

@@ -1,11 +1,17 @@
 import { type Message } from '../../domain/notices/message';
 import { type NoticeAddressee } from '../../domain/notices/notice';
-import { type Lane, LANES, type MessageHandler, OutboxRelay } from '../../services/outbox/outboxRelay';
+import {
+  type Lane,
+  LANES,
+  type MessageHandler,
+  OutboxRelay,
+  type Pace,
+} from '../../services/outbox/outboxRelay';
 import { type Log, type NotifyRelay } from '../../services/ports';
 import { poolReader, type Postgres } from './database';
 import { type Due, markSent, putBack, takeDue, whatIsDue } from './outbox';
 
-/** `notify` wakes the lanes of these messages, or all lanes except those of notices if none are given. */
+/** `notify` wakes the lanes of these messages, or all lanes except those of notices and acts if none are given. */
 export type Relay = { start(): void; notify: NotifyRelay; stop(): Promise<void> };
 
 const POLL_MS = 500;
@@ -30,7 +36,7 @@ export function createRelay(postgres: Postgres, handle: MessageHandler, log: Pic
       },
       handle,
       log,
-      lane.to === undefined ? 'batches' : { atOnce: NOTICES_AT_ONCE[lane.to] },
+      paceOf(lane),
     ),
   }));
   const notifyLanes = (isMeant: (lane: Lane) => boolean): void =>
@@ -41,7 +47,7 @@ export function createRelay(postgres: Postgres, handle: MessageHandler, log: Pic
   }, log);
   return {
     start: () => poll.start(),
-    // Notices are left to the poll: a commit does not pay for three more queries.
+    // Notices and acts are left to the poll: a commit does not pay for four more queries.
     notify: (messages) => notifyLanes((lane) => isNotifiedBy(lane, messages)),
     stop: async () => {
       await poll.stop();
@@ -50,8 +56,14 @@ export function createRelay(postgres: Postgres, handle: MessageHandler, log: Pic
   };
 }
 
-function isNotifiedBy({ kinds, to }: Lane, messages: readonly Message[] | undefined): boolean {
-  return to === undefined && (messages === undefined || messages.some(({ kind }) => kinds.includes(kind)));
+function paceOf({ to, atOnce }: Lane): Pace {
+  if (to !== undefined) return { atOnce: NOTICES_AT_ONCE[to] };
+  return atOnce === undefined ? 'batches' : { atOnce };
+}
+
+function isNotifiedBy(lane: Lane, messages: readonly Message[] | undefined): boolean {
+  if (paceOf(lane) !== 'batches') return false;
+  return messages === undefined || messages.some(({ kind }) => lane.kinds.includes(kind));
 }
 
 function isOf({ kinds, to }: Lane, due: Due): boolean {

@@ -2,11 +2,14 @@ import {
   type Client,
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
+  WorkflowNotFoundError,
   type WorkflowStartOptions,
 } from '@temporalio/client';
 import {
   availabilityWorkflowId,
   cityDispatchWorkflowId,
+  type CommandRequest,
+  COMMANDS,
   type DeliveryInput,
   deliveryWorkflowId,
   driverCameFree,
@@ -20,6 +23,8 @@ import {
   timedStateChanged,
   WORKFLOWS,
 } from '../../workflows/contract';
+import { type Answer } from '../../domain/delivery/deliveryState';
+import { type ActCommand } from '../../domain/zones/zoneAct';
 import { type Dispatcher } from '../../services/ports';
 import { type Database, readerOf, sql } from '../postgres/database';
 
@@ -91,6 +96,26 @@ export function createDispatcher(
           signalArgs: [payload],
         }),
       ),
+    sendCommand: async (deliveryId, command, { scope, correlationId }) => {
+      const delivery = await open(deliveryId);
+      if (!delivery) return null;
+      try {
+        return await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
+          updateBy(client, delivery, command, {
+            request: { deliveryId, scope, hasKey: true },
+            correlationId,
+          }),
+        );
+      } catch (error) {
+        // Without a run it waits for ever: the retry finds the one that begins here.
+        if (error instanceof WorkflowNotFoundError)
+          await workflow.start(WORKFLOWS.delivery, {
+            ...startOptions(delivery, correlationId),
+            workflowTaskTimeout: workflowTaskTimeoutMs,
+          });
+        throw error;
+      }
+    },
     signalOfferWithdrawn: (deliveryId, payload) =>
       send(deliveryId, payload.correlationId, (_delivery, options) =>
         workflow.signalWithStart(WORKFLOWS.delivery, {
@@ -143,6 +168,29 @@ export function createDispatcher(
       );
     },
   };
+}
+
+function updateBy(
+  client: Client,
+  { merchantId, sellerOrderId }: Started,
+  command: ActCommand,
+  { request, correlationId }: { request: CommandRequest; correlationId: string },
+): Promise<Answer> {
+  const handle = client.workflow.getHandle(deliveryWorkflowId(merchantId, sellerOrderId));
+  switch (command.kind) {
+    case 'raisePay': {
+      const { kind, ...fields } = command;
+      const payload = { ...fields, correlationId };
+      const updateId = COMMANDS[kind].updateId(payload, request);
+      return handle.executeUpdate(COMMANDS[kind].update, { args: [payload], updateId });
+    }
+    case 'cancelDelivery': {
+      const { kind, ...fields } = command;
+      const payload = { ...fields, correlationId };
+      const updateId = COMMANDS[kind].updateId(payload, request);
+      return handle.executeUpdate(COMMANDS[kind].update, { args: [payload], updateId });
+    }
+  }
 }
 
 type StartOptions = WorkflowStartOptions & { args: [DeliveryInput] };

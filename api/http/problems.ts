@@ -192,7 +192,7 @@ export const PROBLEMS = {
   INVALID_DURATION: {
     status: 422,
     title: 'Invalid duration',
-    when: 'The duration of the break or pause is outside its limits.',
+    when: 'The duration of the break or pause, or of an act on a zone, is outside its limits.',
   },
   INVALID_SHIFT_END: {
     status: 422,
@@ -273,6 +273,11 @@ export const PROBLEMS = {
     status: 503,
     title: 'Not answered in time',
     when: 'The request may or may not take effect. It is safe to retry: the same request gets the same answer.',
+  },
+  ORDERS_STOPPED: {
+    status: 503,
+    title: 'Orders are stopped',
+    when: 'The zone or city of the pickup takes no orders: `reason` says why, `until` and `Retry-After` how long.',
   },
   UNAVAILABLE: {
     status: 503,

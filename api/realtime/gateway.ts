@@ -3,7 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createAdapter } from '@socket.io/redis-adapter';
 import type { Redis } from 'ioredis';
 import { Server } from 'socket.io';
-import { ALL_OPS_ROOM, driverRoom, merchantRoom, opsRoom, trackingRoom } from '../../domain/notices/message';
+import {
+  ALL_MERCHANTS_ROOM,
+  ALL_OPS_ROOM,
+  driverRoom,
+  merchantRoom,
+  opsRoom,
+  trackingRoom,
+} from '../../domain/notices/message';
 import type { Caller } from '../auth/caller';
 import { admit, admittedBy, hasTooMany, Refusal, subjectRoom } from './admission';
 import {
@@ -182,7 +189,7 @@ async function roomsOf(caller: Caller, { cityIds }: GatewayDeps): Promise<string
     case 'driver':
       return [driverRoom(caller.driverId)];
     case 'merchant':
-      return [merchantRoom(caller.merchantId)];
+      return [ALL_MERCHANTS_ROOM, merchantRoom(caller.merchantId)];
     case 'ops':
       // Processes of an older release send to the rooms of cities only.
       return caller.cities === 'all'

@@ -145,6 +145,7 @@ export function deliveryEndpoints(deps: ApiDeps): Endpoint[] {
         'TIME_NOT_POSSIBLE',
         'STOP_OUT_OF_AREA',
         'PAY_NOT_ALLOWED',
+        'ORDERS_STOPPED',
       ],
       handle: (call) => takeOrder(deps, call),
     }),

@@ -15,7 +15,7 @@ import { orderProblem } from '../views/orderProblem';
 import { outcomeView, replyTo } from '../views/outcome';
 
 /** A bonus above 1,000 is taken for a typing error. */
-const MAX_BONUS_CENTS = 100_000;
+export const MAX_BONUS_CENTS = 100_000;
 
 const byId = z.strictObject({ id: uuid });
 const why = line(300).meta({ description: 'Recorded in the audit trail' });

@@ -82,7 +82,8 @@ async function health(
   if (cityId !== undefined) await requireCity(deps, caller, cityId);
   if (fresh === 'true') await deps.zoneHealth.refresh(cityId === undefined ? citiesOf(caller) : [cityId]);
   const rows = await latestHealth(deps.db, caller, cityId);
-  return { status: 200, body: { zones: rows.map((row) => showZoneHealth(row, deps.clock())) } };
+  const stops = await deps.zoneActs.stopsOf([...new Set(rows.map((row) => row.cityId))]);
+  return { status: 200, body: { zones: rows.map((row) => showZoneHealth(row, stops, deps.clock())) } };
 }
 
 /** @returns null for all cities */

@@ -1,6 +1,7 @@
 import type { OrderRefusal, StopOutOfArea } from '../../domain/orders/orderRules';
 import { outOfAreaWords } from '../../domain/orders/serviceArea';
 import type { Taken } from '../../services/orders';
+import { iso } from '../http/fields';
 import { Problem } from '../http/problems';
 
 type Refused = Extract<Taken, { refused: string }> | OrderRefusal;
@@ -25,6 +26,13 @@ export function orderProblem(refusal: Refused): Problem {
       return new Problem(refusal.refused, refusal.detail, {
         errors: refusal.times.map(({ field, rule }) => ({ path: field, message: rule })),
       });
+    case 'ORDERS_STOPPED': {
+      const { detail, stop, endsInMs } = refusal;
+      return new Problem(refusal.refused, detail, {
+        headers: { 'Retry-After': String(Math.max(1, Math.ceil(endsInMs / 1_000))) },
+        members: { zoneId: stop.zoneId, reason: stop.reason, until: iso(stop.until) },
+      });
+    }
     case 'TOO_MANY_OPEN_DELIVERIES':
     case 'UNKNOWN_CITY':
     case 'UNKNOWN_MERCHANT':

@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { stopFor } from '../../domain/zones/ordersStop';
+import { ordersStopOf, type ZoneAct } from '../../domain/zones/zoneAct';
 import { wordsOf, ZONE_REASONS, ZONE_STATES } from '../../domain/zones/zoneHealth';
 import { instantText, iso } from '../http/fields';
 import type { ZoneHealthRow } from '../queries/zoneHealth';
+import { showStop, stopInForceView } from './zoneAct';
 
 const figures = z
   .strictObject({
@@ -43,6 +46,9 @@ export const zoneHealthListView = z
             .meta({ description: 'Null: the area of the city that lies in no zone' }),
           zoneName: z.string().nullable(),
           ...healthFields,
+          ordersStopped: stopInForceView.nullable().meta({
+            description: 'The stop that holds here now, of the zone or of its city; null: orders are taken',
+          }),
           ageMs: z.number().meta({ description: 'Time since the computation' }),
         })
         .meta({ id: 'ZoneHealth' }),
@@ -61,11 +67,22 @@ export const zoneHistoryView = z
   })
   .meta({ id: 'ZoneHealthHistory' });
 
+/** @param stops the stops of orders in force, also of other cities */
 export function showZoneHealth(
   { cityId, zoneId, zoneName, ...row }: ZoneHealthRow,
+  stops: readonly ZoneAct[],
   now: number,
 ): Record<string, unknown> {
-  return { cityId, zoneId, zoneName, ...showHealth(row), ageMs: Math.max(0, now - row.at.getTime()) };
+  const ofCity = stops.filter((act) => act.cityId === cityId).flatMap((act) => ordersStopOf(act) ?? []);
+  const stop = stopFor(ofCity, zoneId, now);
+  return {
+    cityId,
+    zoneId,
+    zoneName,
+    ...showHealth(row),
+    ordersStopped: stop && showStop(stop),
+    ageMs: Math.max(0, now - row.at.getTime()),
+  };
 }
 
 export function showHealth({

@@ -161,6 +161,11 @@ export function readCalls({ api, world }: Site, draw: Draw): Call[] {
     list('of three cities', 'GET /v2/ops/escalation-groups', () => ({}), threeCities),
 
     list('', 'GET /v2/ops/suspensions', () => ({})),
+    callAfter(
+      'GET /v2/ops/acts/:id',
+      () => world.db.zoneAct.findFirstOrThrow({ select: { id: true } }),
+      ({ id }) => api.ask('GET /v2/ops/acts/:id', { params: { id } }),
+    ),
     list('', 'GET /v2/ops/features', () => ({})),
     call('GET /v2/ops/features/:name/evaluation', () =>
       api.ask('GET /v2/ops/features/:name/evaluation', {

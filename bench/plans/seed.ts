@@ -347,6 +347,19 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
         FROM generate_series(0, ${Math.ceil(drivers / 50)}) n`,
     ],
     [
+      'zone_acts',
+      `INSERT INTO zone_acts (id, kind, city_id, zone_id, request_key, reason, why, by_id, correlation_id,
+          created_at, until_at)
+        SELECT key_of('act', n), 'STOP_ORDERS', 'city-' || n % ${CITIES}, NULL, 'act/' || n, 'WEATHER', 'storm',
+          'olga', 'seed', ${now} - n * interval '1 hour', ${now} - n * interval '1 hour' + interval '5 minutes'
+        FROM generate_series(1, ${Math.ceil(drivers / 5)}) n`,
+    ],
+    [
+      'zone_act_deliveries',
+      `INSERT INTO zone_act_deliveries (act_id, delivery_id, outcome, at)
+        SELECT key_of('act', k % 100 + 1), id, 'DONE', ${now} FROM seed_plan WHERE k % 50 = 0`,
+    ],
+    [
       'request_fingerprints',
       `INSERT INTO request_fingerprints (key_hash, fingerprint, created_at)
         SELECT sha256(n::text::bytea), sha256('x'), now() - n * interval '1 minute'

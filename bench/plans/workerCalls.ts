@@ -45,7 +45,7 @@ export function eventCalls(site: Site, draw: Draw): Call[] {
     world: {
       activities,
       answered,
-      services: { driverStates, fingerprints, supportCases },
+      services: { driverStates, fingerprints, supportCases, zoneActs },
       dispatcher,
       db,
       clock,
@@ -68,6 +68,12 @@ export function eventCalls(site: Site, draw: Draw): Call[] {
     link: null,
     cityId: 'city-0',
   } as const;
+  const raise = ({ cityId, zoneId }: { cityId: string; zoneId: string }) =>
+    zoneActs.raisePay(
+      { cityId, zoneId },
+      { bonusCents: 1 },
+      { by: { kind: 'ops', id: 'bench' }, why: 'bench', correlationId: 'plans', key: newId() },
+    );
   return [
     callAfter(
       'lookForDriver, a driver is near',
@@ -160,6 +166,18 @@ export function eventCalls(site: Site, draw: Draw): Call[] {
           { why: 'bench' },
         ),
     ),
+    { ...callAfter('act on a zone', async () => draw.one('searching'), raise), most: 10 },
+    {
+      ...callAfter(
+        'part of an act on a zone',
+        async () => {
+          const delivery = draw.one('searching');
+          return { actId: (await raise(delivery)).actId, deliveryId: delivery.deliveryId };
+        },
+        (part) => zoneActs.carryOut(part, { sendCommand: async () => ({ outcome: 'noted' }) }),
+      ),
+      most: 10,
+    },
     callAfter(
       'case of a suspended merchant',
       async () => draw.one('atPickup').id,

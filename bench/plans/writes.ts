@@ -293,6 +293,7 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
           await api.ask(`POST ${path}/${verb}`, { params: { id: row.id }, as: own(row) });
       }),
     ),
+    ...(['zones', 'cities'] as const).flatMap((kind) => zoneActCalls(site, kind)),
     call('PUT /v2/cities/:id', () =>
       api.ask('PUT /v2/cities/:id', {
         params: { id: `new-${randomInt(20)}` },
@@ -380,6 +381,32 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
         body: { enabled: true, percent: randomInt(101), cities: [draw.city()], plan: null, why: 'bench' },
       }),
     ),
+  ];
+}
+
+/** On a city in which nobody orders: a stop in force would refuse the orders of other calls. */
+function zoneActCalls({ api }: Site, kind: 'zones' | 'cities'): Call[] {
+  const made = async (): Promise<string> => {
+    const city = { name: 'Acts', timezone: 'UTC', currency: 'EUR', center: { lat: 49.5, lng: 5 } };
+    await api.ask('PUT /v2/cities/:id', { params: { id: 'acts' }, body: city });
+    const zone = { name: 'Acts', area: SQUARE };
+    await api.ask('PUT /v2/cities/:id/zones/:zoneId', {
+      params: { id: 'acts', zoneId: 'acts-1' },
+      body: zone,
+    });
+    return kind === 'zones' ? 'acts-1' : 'acts';
+  };
+  const verb = (name: string, body: Record<string, unknown>): Call => {
+    const route = `POST /v2/ops/${kind}/:id/${name}`;
+    return callAfter(route, made, (id) =>
+      api.ask(route, { params: { id }, body: { ...body, why: 'bench' } }),
+    );
+  };
+  return [
+    verb('stop-orders', { minutes: 5, reason: 'WEATHER' }),
+    verb('take-orders', {}),
+    verb('raise-pay', { bonusCents: 1 }),
+    verb('cancel-waiting', { waitingOverMinutes: 1, reason: 'NO_DRIVER' }),
   ];
 }
 

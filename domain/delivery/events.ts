@@ -20,7 +20,7 @@ export type DeliveryEvent =
   | { kind: 'rejectOffer'; offerId: string; driverId: string; reason: RejectReason }
   | { kind: 'takeStep'; step: Step; by: Actor; deviceAt: number | null }
   | { kind: 'failDelivery'; by: Actor; reason: ReasonCode; goods: 'RETURN' | 'LOST' }
-  | { kind: 'cancelDelivery'; by: Actor; reason: ReasonCode }
+  | { kind: 'cancelDelivery'; by: Actor; reason: ReasonCode; onlyWaiting?: boolean }
   | { kind: 'assignDriver'; driverId: string; by: Actor; override: boolean; why: string }
   | { kind: 'handOver'; driverId: string; by: Actor; override: boolean; meeting: Meeting | null; why: string }
   | { kind: 'leaveDelivery'; driverId: string; assignmentId: string; reason: LeaveReason }
@@ -32,8 +32,8 @@ export type DeliveryEvent =
       by: Actor;
       why: string;
     }
-  /** `bonusCents` is the new total bonus, not the difference. */
-  | { kind: 'raisePay'; bonusCents: number; by: Actor; why: string }
+  /** `bonusCents` is the new total bonus, not the difference. `onlyWaiting`: unless a driver has it by then. */
+  | { kind: 'raisePay'; bonusCents: number; by: Actor; why: string; onlyWaiting?: boolean }
   | { kind: 'resumeSearch'; by: Actor; why: string }
   /** `request` null = no change of this id was kept. */
   | { kind: 'changeOrder'; changeId: string; by: Actor; request: ChangeRequest | null }

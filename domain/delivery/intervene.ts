@@ -17,6 +17,7 @@ import { type Answer, type AssignmentFacts, illegalMove, refuse, type Refusal } 
 import { requeue } from './escalate';
 import { type EventOf } from './events';
 import { canMove, isBeforePickup, isClosed } from './status';
+import { isWaiting } from './waiting';
 
 // ---- assigning by hand ----
 
@@ -147,9 +148,10 @@ function passGoods(
  * The event names the new bonus, not the difference, so a repeat raises nothing.
  * docs/behaviour.md#escalation.
  */
-export function raisePay(changes: ChangeSet, { bonusCents, why }: EventOf<'raisePay'>): Answer {
+export function raisePay(changes: ChangeSet, { bonusCents, why, onlyWaiting }: EventOf<'raisePay'>): Answer {
   const { deliveryId, status, payCents, bonusCents: current } = changes.delivery;
-  if (!isBeforePickup(status)) return illegalMove(changes.delivery, 'raise the pay');
+  if (!isBeforePickup(status) || isTooLate(changes, onlyWaiting))
+    return illegalMove(changes.delivery, 'raise the pay');
   const { cityPay, cityLocale, currency } = changes.delivery;
   const shown = (amount: number): string => moneyText(amount, currency, cityLocale);
   if (bonusCents < current) return refuse('PAY_NOT_RAISED', `the bonus is already ${shown(current)}`);
@@ -200,11 +202,20 @@ export function resumeSearch(changes: ChangeSet, { why }: EventOf<'resumeSearch'
 }
 
 /** A delivery can be cancelled before pickup. A repeat gets the time of the first, whatever its reason. */
-export function cancelDelivery(changes: ChangeSet, { reason }: EventOf<'cancelDelivery'>): Answer {
+export function cancelDelivery(
+  changes: ChangeSet,
+  { reason, onlyWaiting }: EventOf<'cancelDelivery'>,
+): Answer {
   const { deliveryId, status, closedAt } = changes.delivery;
   const cancelledAt = (at: number): Answer => ({ outcome: 'moved', deliveryId, status: 'CANCELLED', at });
   if (status === 'CANCELLED') return cancelledAt(closedAt ?? changes.now);
-  if (!canMove(status, 'CANCELLED')) return illegalMove(changes.delivery, 'cancel');
+  if (!canMove(status, 'CANCELLED') || isTooLate(changes, onlyWaiting))
+    return illegalMove(changes.delivery, 'cancel');
   close(changes, 'CANCELLED', reason, `cancelled: ${reason}`);
   return cancelledAt(changes.now);
+}
+
+/** An act on a zone reaches its deliveries one after another: a driver may have this one by now. */
+function isTooLate({ delivery, now }: ChangeSet, onlyWaiting = false): boolean {
+  return onlyWaiting && !isWaiting(delivery, now);
 }

@@ -36,6 +36,8 @@ export type Message =
   | { kind: 'roundDue'; cityId: string }
   /** The merchant of the delivery was suspended: it becomes a case, unless it is one. */
   | { kind: 'merchantSuspended'; deliveryId: string; by: Actor }
+  /** The part of an act on a zone that concerns one delivery. */
+  | { kind: 'zoneAct'; actId: string; deliveryId: string }
   /** A driver can no longer work: all their other offers and jobs end. */
   | { kind: 'letGo'; driverId: string }
   /** The driver's entry on the live map must be updated. */
@@ -59,6 +61,8 @@ export const opsRoom = (cityId: string): string => `ops:${cityId}`;
 export const ALL_OPS_ROOM = 'ops:*';
 /** The room of clients that follow one delivery by its tracking token. */
 export const trackingRoom = (deliveryId: string): string => `tracking:${deliveryId}`;
+/** The room of every merchant, for what concerns a place: a merchant may order in any city. */
+export const ALL_MERCHANTS_ROOM = 'merchants';
 export const merchantRoom = (merchantId: string): string => `merchant:${merchantId}`;
 
 /** The rooms of an event, with that of ops of all cities where it is for ops of a city. */

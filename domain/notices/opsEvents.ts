@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { FEATURES } from '../features/rollout';
 import { CASE_REASONS, CASE_RESOLUTIONS, CASE_STATES } from '../support/supportCase';
+import { STOP_REASONS } from '../zones/ordersStop';
 import { ZONE_REASONS, ZONE_STATES } from '../zones/zoneHealth';
 import { instantText } from './wireFields';
 
@@ -38,3 +39,24 @@ export const zoneHealthChanged = z
     computedAt: instantText,
   })
   .meta({ id: 'ZoneHealthChanged' });
+
+/** What is told of a stop of orders: no words of ops, who stopped them, or why. */
+export const ordersStop = z
+  .strictObject({
+    cityId: z.string(),
+    zoneId: z.string().nullable().meta({ description: 'Null: the whole city' }),
+    reason: z.enum(STOP_REASONS),
+    until: instantText.meta({ description: 'When orders are taken again, unless ops end or change it' }),
+  })
+  .meta({ id: 'OrdersStop' });
+
+export const ordersStopChanged = z
+  .strictObject({
+    cityId: z.string(),
+    zoneId: z.string().nullable().meta({ description: 'Null: the whole city' }),
+    stop: ordersStop.nullable().meta({
+      description: 'Null: this stop is over. A stop of the city holds in its zones, whatever theirs is',
+    }),
+    at: instantText.meta({ description: 'When it happened' }),
+  })
+  .meta({ id: 'OrdersStopChanged' });

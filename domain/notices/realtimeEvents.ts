@@ -6,7 +6,7 @@
 
 import { z } from 'zod';
 import { PARCEL_SIZES } from '../driver/vehicles';
-import { escalationChanged, featureChanged, zoneHealthChanged } from './opsEvents';
+import { escalationChanged, featureChanged, ordersStopChanged, zoneHealthChanged } from './opsEvents';
 import {
   merchantState,
   opsState,
@@ -285,6 +285,11 @@ export const REALTIME_EVENTS = {
   },
   FEATURE_CHANGED: { to: ['ops'], summary: 'A feature flag changed; sent to all ops', body: featureChanged },
   zone_health_changed: { to: ['ops'], summary: 'The health of a zone changed', body: zoneHealthChanged },
+  orders_stop_changed: {
+    to: ['ops', 'merchant'],
+    summary: 'A zone or city takes no orders for a time, or takes them again; sent to all merchants',
+    body: ordersStopChanged,
+  },
   OPS_STATE: {
     to: ['ops'],
     summary: 'Open deliveries and cases of the cities of the token; sent on every connection',

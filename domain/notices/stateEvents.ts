@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { TRACKED_REASONS } from '../delivery/tracking';
-import { escalationChanged } from './opsEvents';
+import { escalationChanged, ordersStop } from './opsEvents';
 import { deliveryStatus, instantText, reasonCode } from './wireFields';
 
 /** The most entries of each list. */
@@ -59,6 +59,7 @@ export const merchantState = z
     hasMoreDeliveries: more,
     closed: z.array(merchantDelivery).meta({ description: 'Closed in the last day, newest first' }),
     hasMoreClosed: more,
+    ordersStopped: z.array(ordersStop).meta({ description: 'Zones and cities that take no orders now' }),
     at: readAt,
   })
   .meta({ id: 'MerchantState' });

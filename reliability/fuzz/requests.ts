@@ -158,11 +158,11 @@ function mostly<T>(usual: fc.Arbitrary<T>, odd: fc.Arbitrary<T>): fc.Arbitrary<T
 
 /**
  * Whether a caller could change by right what this run relies on: ops of all cities move a driver to another
- * tenant, a suspension ends sockets, and an erasure takes texts out of audit chains that the checker hashes
- * whole. These are left to test/api/{driverChanges,suspensions} and test/services/erasures.
+ * tenant, a suspension ends sockets, a stop refuses orders, and an erasure takes texts out of audit chains that the
+ * checker hashes whole. These are left to test/api/{driverChanges,suspensions,zoneActs} and test/services/erasures.
  */
 function changesRights({ method, path }: Operation, { name, role }: Asking): boolean {
-  if (path.endsWith('/suspend') || path === '/v2/ops/erasures') return role === 'ops';
+  if (/\/(suspend|stop-orders)$/.test(path) || path === '/v2/ops/erasures') return role === 'ops';
   return method === 'patch' && path === '/v2/drivers/{id}' && name === 'ops-of-all';
 }
 

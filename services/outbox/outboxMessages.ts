@@ -15,6 +15,8 @@ export type MessageDeps = {
   releaseDriver: (driverId: string, correlationId: string) => Promise<unknown>;
   /** Opens a case for a delivery whose merchant was suspended. */
   merchantSuspended: (deliveryId: string, by: Actor, correlationId: string) => Promise<unknown>;
+  /** Does the part of an act on a zone that concerns one delivery. */
+  zoneAct: (part: { actId: string; deliveryId: string }) => Promise<unknown>;
   /** Wakes the most urgent waiting delivery within a driver's reach. */
   driverFree: (payload: {
     driverId: string;
@@ -31,6 +33,7 @@ export function createMessageHandler({
   syncDriver,
   releaseDriver,
   merchantSuspended,
+  zoneAct,
   driverFree,
   notify,
 }: MessageDeps): MessageHandler {
@@ -73,6 +76,8 @@ export function createMessageHandler({
         return void (await releaseDriver(message.driverId, correlationId));
       case 'merchantSuspended':
         return void (await merchantSuspended(message.deliveryId, message.by, correlationId));
+      case 'zoneAct':
+        return void (await zoneAct({ actId: message.actId, deliveryId: message.deliveryId }));
       case 'syncDriver':
         return void (await syncDriver(message.driverId));
       case 'endAvailabilityLater':

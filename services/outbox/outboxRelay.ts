@@ -13,8 +13,16 @@ export interface Outbox {
 
 export type MessageHandler = (message: Message, correlationId: string) => Promise<void>;
 
-/** The messages of one lane. `to` limits it to notices of this addressee. `afterMs` is their minimum age. */
-export type Lane = { kinds: readonly Message['kind'][]; to?: NoticeAddressee['kind']; afterMs?: number };
+/**
+ * The messages of one lane. `to` limits it to notices of this addressee. `afterMs` is their minimum age. `atOnce`:
+ * they have time, and are found by the poll; so many are sent at a time.
+ */
+export type Lane = {
+  kinds: readonly Message['kind'][];
+  to?: NoticeAddressee['kind'];
+  afterMs?: number;
+  atOnce?: number;
+};
 
 /**
  * Messages to Redis, to Temporal and to both have separate lanes, so that an outage of one does not delay the
@@ -26,6 +34,8 @@ export const LANES = {
   both: { kinds: ['driverFree'] },
   // its calls are put off to at most one a second
   matching: { kinds: ['roundDue'] },
+  // A thousand deliveries of a zone must not stand before one driver's accept.
+  acts: { kinds: ['zoneAct'], atOnce: 5 },
   support: { kinds: ['notify'], to: 'support' },
   pager: { kinds: ['notify'], to: 'pager' },
   // by then an open app has confirmed that it shows the offer

@@ -58,7 +58,8 @@ function openStore() {
   });
   const store = createOrderStore(counted);
   const zone = async (city = cityId, point = CENTER): Promise<string | null | undefined> => {
-    const context = await store.context({ merchantId: 'm', sellerOrderId: newId(), cityId: city }, 1);
+    const order = { merchantId: 'm', sellerOrderId: newId(), cityId: city };
+    const context = await store.context(order, 1, Date.now());
     return context.city?.zoneAt(point);
   };
   return { zone, polygonReads: () => polygons };

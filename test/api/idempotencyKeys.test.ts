@@ -14,6 +14,31 @@ const send = (claims: Claims, path: string, key: string, body: object) =>
 
 type Act = { claims: Claims; path: string; body: object; other: object };
 
+const EVERYWHERE = {
+  type: 'Polygon',
+  coordinates: [
+    [
+      [4, 52],
+      [5, 52],
+      [5, 53],
+      [4, 52],
+    ],
+  ],
+};
+
+/** Acts on a zone or a city, each with two bodies. */
+const ZONE_ACTS: Record<string, [object, object]> = {
+  'stop-orders': [
+    { reason: 'WEATHER', minutes: 5 },
+    { reason: 'WEATHER', minutes: 9 },
+  ],
+  'raise-pay': [{ bonusCents: 100 }, { bonusCents: 200 }],
+  'cancel-waiting': [
+    { reason: 'NO_DRIVER', waitingOverMinutes: 30 },
+    { reason: 'NO_DRIVER', waitingOverMinutes: 40 },
+  ],
+};
+
 /** Every route that takes a key, with two bodies for it. */
 const ACTS: Record<string, () => Promise<Act>> = {
   '/v2/deliveries/{id}/cancel': async () => ({
@@ -67,7 +92,28 @@ const ACTS: Record<string, () => Promise<Act>> = {
     body: { why: 'bike stolen' },
     other: { why: 'ill' },
   }),
+  ...Object.fromEntries(
+    (['zones', 'cities'] as const).flatMap((kind) =>
+      Object.entries(ZONE_ACTS).map(([verb, bodies]) => [
+        `/v2/ops/${kind}/{id}/${verb}`,
+        () => onPlace(kind, verb, bodies),
+      ]),
+    ),
+  ),
 };
+
+/** In a city of its own, with a zone of its own. */
+async function onPlace(
+  kind: 'zones' | 'cities',
+  verb: string,
+  [body, other]: [object, object],
+): Promise<Act> {
+  const cityId = await world.addCity();
+  await world.db.zone.create({ data: { id: `zone-${cityId}`, cityId, name: 'All', polygon: EVERYWHERE } });
+  const id = kind === 'zones' ? `zone-${cityId}` : cityId;
+  const path = `/v2/ops/${kind}/${id}/${verb}`;
+  return { claims: ops(), path, body: { ...body, why: 'storm' }, other: { ...other, why: 'storm' } };
+}
 
 async function carried(act = 'steps'): Promise<{ claims: Claims; path: string }> {
   const driverId = await world.addDriver();

@@ -2,10 +2,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client as PgClient } from 'pg';
 import { v7 as newId } from 'uuid';
-import { ALL_OPS_ROOM, opsRoom, withAllOps } from '../../domain/notices/message';
+import { ALL_MERCHANTS_ROOM, ALL_OPS_ROOM, opsRoom, withAllOps } from '../../domain/notices/message';
 import { STATE_LIMITS } from '../../domain/notices/stateEvents';
 import { createTrackingTokens } from '../../api/auth/trackingTokens';
 import { asyncApiDocument } from '../../api/realtime/asyncapi';
+import { createZoneActs } from '../../services/zones/zoneActs';
 import { EventContract } from '../support/eventContract';
 import { createGatewayWorld, type GatewayWorld, nextEvent, TRACKING } from '../support/gatewayWorld';
 
@@ -149,7 +150,40 @@ describe('a merchant who connects', () => {
       closed: [{ deliveryId: missed, status: 'CANCELLED', reasonCode: 'NO_DRIVER' }],
       hasMoreDeliveries: false,
       hasMoreClosed: false,
+      ordersStopped: [],
     });
+  });
+
+  test('gets where no orders are taken now, and hears of changes of it', async () => {
+    const { world } = gateway;
+    const acts = createZoneActs({
+      db: world.db,
+      clock: Date.now,
+      newId,
+      timeScale: 1,
+      deliveriesPerSecond: 1_000,
+      notifyRelay: () => {},
+    });
+    const asked = {
+      by: { kind: 'ops', id: 'olga' },
+      why: 'storm',
+      correlationId: 'test',
+      key: newId(),
+    } as const;
+    const place = { cityId: 'ams', zoneId: null };
+    const length = { minutes: 5, untilAt: null };
+    const made = await acts.stopOrders(place, { reason: 'WEATHER', length }, asked);
+    const stop = { ...place, reason: 'WEATHER' as const, until: new Date(made?.until ?? 0).toISOString() };
+    const { socket, state } = await gateway.open(await merchantToken(), 'MERCHANT_STATE');
+    expect(state.ordersStopped).toEqual([stop]);
+    expect(contract.violations('merchant', [{ event: 'MERCHANT_STATE', body: state }])).toEqual([]);
+    const heard = nextEvent(socket, 'orders_stop_changed');
+    const body = { ...place, stop, at: '2026-01-01T00:00:00.000Z' };
+    await gateway.relay({ rooms: [ALL_MERCHANTS_ROOM], event: 'orders_stop_changed', body });
+    expect(contract.violations('merchant', [{ event: 'orders_stop_changed', body: await heard }])).toEqual(
+      [],
+    );
+    await acts.takeOrders(place, asked);
   });
 
   test('and was offline learns on reconnecting that nobody was found', async () => {

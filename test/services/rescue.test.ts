@@ -112,6 +112,7 @@ async function relay(times = 1): Promise<void> {
   const dispatcher: Dispatcher = {
     startDelivery: unexpected,
     signalDriverLeft: unexpected,
+    sendCommand: unexpected,
     signalOfferWithdrawn: unexpected,
     wake: unexpected,
     propose: unexpected,
@@ -131,6 +132,7 @@ async function relay(times = 1): Promise<void> {
     syncDriver: unexpected,
     releaseDriver: unexpected,
     merchantSuspended: unexpected,
+    zoneAct: unexpected,
     driverFree: unexpected,
     notify: unexpected,
   });

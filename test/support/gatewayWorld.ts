@@ -88,6 +88,7 @@ export async function createGatewayWorld(change: Partial<GatewayDeps> = {}): Pro
       startDelivery: nobody,
       signalDriverLeft: nobody,
       signalDriverRescued: nobody,
+      sendCommand: async () => null,
       signalOfferWithdrawn: nobody,
       wake: nobody,
       propose: nobody,
@@ -98,6 +99,7 @@ export async function createGatewayWorld(change: Partial<GatewayDeps> = {}): Pro
     syncDriver: nobody,
     releaseDriver: nobody,
     merchantSuspended: async () => {},
+    zoneAct: nobody,
     driverFree: nobody,
     notify: nobody,
   });

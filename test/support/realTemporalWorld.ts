@@ -132,6 +132,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
       orders: ORDER_LIMITS,
       noticeGroupUpdateMs: 60_000,
       database: { statementTimeoutMs: 5_000 },
+      zoneActs: { deliveriesPerSecond: 1_000 },
     },
     clock,
     newId,

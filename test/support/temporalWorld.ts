@@ -87,6 +87,7 @@ export async function createTemporalWorld({
       syncDriver: async () => {},
       releaseDriver: async () => {},
       merchantSuspended: async () => {},
+      zoneAct: async () => {},
       driverFree: async () => {},
       notify: async () => {},
     }),

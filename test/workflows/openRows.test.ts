@@ -419,3 +419,24 @@ describe('a large sweep', () => {
     expect(new Set(of(did, 'reevaluated')).size).toBe(closed.length);
   });
 });
+
+describe('the part of an act on a zone', () => {
+  const raise = { kind: 'raisePay', bonusCents: 300, by: OPS, why: 'storm', onlyWaiting: true } as const;
+  const request = { scope: 'act/a', correlationId };
+  const entriesOf = ({ deliveryId }: RunningDelivery): Promise<number> =>
+    world.db.auditEntry.count({ where: { deliveryId, kind: 'pay_raised' } });
+
+  test('starts a delivery that has no run, and is done once, however often it is sent', async () => {
+    const delivery = world.runningOf(await world.addDelivery({ cityId: await world.addCity() }));
+    const send = (command: Parameters<typeof world.dispatcher.sendCommand>[1] = raise) =>
+      world.dispatcher.sendCommand(delivery.deliveryId, command, request);
+    await expect(send()).rejects.toThrow();
+    await runs(delivery);
+    const first = await send();
+    expect(first).toMatchObject({ outcome: 'payRaised' });
+    expect(await send({ ...raise, bonusCents: 900 })).toEqual(first);
+    expect(await entriesOf(delivery)).toBe(1);
+    await cancel(delivery);
+    expect(await send()).toBeNull();
+  });
+});

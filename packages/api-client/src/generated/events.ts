@@ -332,6 +332,29 @@ export interface components {
             /** Format: date-time */
             computedAt: string;
         };
+        OrdersStopChanged: {
+            cityId: string;
+            /** @description Null: the whole city */
+            zoneId: string | null;
+            /** @description Null: this stop is over. A stop of the city holds in its zones, whatever theirs is */
+            stop: {
+                cityId: string;
+                /** @description Null: the whole city */
+                zoneId: string | null;
+                /** @enum {string} */
+                reason: "TOO_FEW_DRIVERS" | "WEATHER" | "EVENT" | "DISRUPTION" | "OTHER";
+                /**
+                 * Format: date-time
+                 * @description When orders are taken again, unless ops end or change it
+                 */
+                until: string;
+            } | null;
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            at: string;
+        };
         OpsState: {
             /** @description Open ones, newest first */
             deliveries: components["schemas"]["OpsDelivery"][];
@@ -380,6 +403,8 @@ export interface components {
             closed: components["schemas"]["MerchantDelivery"][];
             /** @description There are more than these: read them over HTTP */
             hasMoreClosed: boolean;
+            /** @description Zones and cities that take no orders now */
+            ordersStopped: components["schemas"]["OrdersStop"][];
             /**
              * Format: date-time
              * @description When it was read; a later event is newer
@@ -406,6 +431,18 @@ export interface components {
              * @description Since when it has this status
              */
             at: string;
+        };
+        OrdersStop: {
+            cityId: string;
+            /** @description Null: the whole city */
+            zoneId: string | null;
+            /** @enum {string} */
+            reason: "TOO_FEW_DRIVERS" | "WEATHER" | "EVENT" | "DISRUPTION" | "OTHER";
+            /**
+             * Format: date-time
+             * @description When orders are taken again, unless ops end or change it
+             */
+            until: string;
         };
         Tracking: {
             /** Format: uuid */
@@ -503,6 +540,7 @@ export interface EventsByAudience {
         escalation_changed: components["schemas"]["EscalationChanged"];
         FEATURE_CHANGED: components["schemas"]["FeatureChanged"];
         zone_health_changed: components["schemas"]["ZoneHealthChanged"];
+        orders_stop_changed: components["schemas"]["OrdersStopChanged"];
         OPS_STATE: components["schemas"]["OpsState"];
         SESSION_EXPIRING: components["schemas"]["SessionExpiring"];
     };
@@ -510,6 +548,7 @@ export interface EventsByAudience {
         delivery_created: components["schemas"]["DeliveryChange"];
         delivery_changed: components["schemas"]["DeliveryChange"];
         delivery_delayed: components["schemas"]["DeliveryDelayed"];
+        orders_stop_changed: components["schemas"]["OrdersStopChanged"];
         MERCHANT_STATE: components["schemas"]["MerchantState"];
         SESSION_EXPIRING: components["schemas"]["SessionExpiring"];
     };

@@ -35,6 +35,10 @@ const GROUPS = {
       'audit queries and the daily check with ten million entries',
       onServers('dist/bench/audit/main.js'),
     ],
+    matching: [
+      'real delivery days through the matcher, in simulated time',
+      alone('dist/bench/matching/main.js'),
+    ],
   },
   verify: {
     chaos: ['an operating city while processes and connections fail', ['chaos.mjs']],

@@ -1,5 +1,6 @@
 import type { Excluded, Exclusion } from './exclusion';
 import type { Ranked, Score } from './ranking';
+import { explainRound } from './explainRound';
 import type { MatchPair } from './round';
 
 /**
@@ -27,16 +28,9 @@ export function explainChoice(choice: Choice, driverId: string, way: ChoiceWay):
   return choice.proposal ? explainProposal(choice.proposal) : explainSearch(choice, driverId, way);
 }
 
-/** The parts in the order in which the round weighed them. */
 function explainProposal({ roundId, pair }: NonNullable<Choice['proposal']>): string[] {
-  const weighed = pair.parts.map(
-    ({ what, costMs }) => `${what.toLowerCase().replaceAll('_', ' ')} ${minutes(costMs)}`,
-  );
-  const words = weighed.length === 0 ? 'nothing that counts' : weighed.join(', ');
-  return [
-    `Round ${roundId} of the matching of the city proposed driver ${pair.driverId}.`,
-    `What it weighed, as minutes of delay: ${words}.`,
-  ];
+  const round = { offers: [pair], held: [], unmatched: [], comeBackAt: null };
+  return [`Round ${roundId} of the matching of the city:`, ...explainRound(round, pair.deliveryIds[0] ?? '')];
 }
 
 function explainSearch(

@@ -34,8 +34,9 @@ describe('the explanation of a choice', () => {
     ] as const;
     const proposal = { roundId: 'round-1', pair: { driverId: 'kim', deliveryIds: ['d'], parts } };
     expect(explainChoice({ ...choice(ranked('kim')), proposal }, 'kim', 'SINGLE')).toEqual([
-      'Round round-1 of the matching of the city proposed driver kim.',
-      'What it weighed, as minutes of delay: time to pickup 4 min, fairness -2 min.',
+      'Round round-1 of the matching of the city:',
+      'Driver kim is asked for delivery d now.',
+      expect.stringContaining('the way to the pickup 4.0 min'),
     ]);
   });
 

@@ -52,8 +52,10 @@ async function waiting(
   { count, now, minutes }: { count: number; now: number; minutes: number },
 ): Promise<string[]> {
   const ids: string[] = [];
-  for (let index = 0; index < count; index += 1)
-    ids.push((await world.addDelivery({ cityId: place.cityId })).deliveryId);
+  while (ids.length < count) {
+    const some = Array.from({ length: Math.min(10, count - ids.length) }, () => world.addDelivery(place));
+    ids.push(...(await Promise.all(some)).map(({ deliveryId }) => deliveryId));
+  }
   await world.db.delivery.updateMany({
     where: { id: { in: ids } },
     data: {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { canonicalJson } from '../../domain/audit/canonicalJson';
+import { dayIn } from '../../domain/money/workday';
 import { type ApiWorld, type Claims, createApiWorld, driver, merchant, ops } from '../support/apiWorld';
 import { DeliveryScene } from '../support/deliveryScene';
 import { CITY, MERCHANT } from '../support/dispatchWorld';
@@ -321,9 +322,10 @@ describe('the pay of a driver', () => {
   it('adds up beyond what four bytes hold', async () => {
     const scene = await DeliveryScene.set(world);
     const { driverId } = await scene.accepted();
+    const { timezone } = await world.db.city.findUniqueOrThrow({ where: { id: scene.cityId } });
     await world.db.driver.update({
       where: { id: driverId },
-      data: { earnedTodayCents: 2_147_483_600, earnedOn: new Date(new Date().toISOString().slice(0, 10)) },
+      data: { earnedTodayCents: 2_147_483_600, earnedOn: new Date(dayIn(timezone, Date.now())) },
     });
     await scene.steps('arriveAtPickup', 'pickUp', 'arriveAtDropoff', 'deliver');
     expect(await scene.driverRow()).toMatchObject({ earnedTodayCents: 2_147_483_647 });

@@ -1,8 +1,8 @@
 import type { MatchPair, MatchTerm, Round, ScorePart, UnmatchedReason } from './round';
 
 /**
- * 'Why this driver?' and 'why nobody yet?' of a round, in sentences for ops. Drivers and deliveries appear by id only, so
- * that the text can be passed on. docs/behaviour.md#matching.
+ * 'Why this driver?' and 'why nobody yet?' of a round, in sentences for ops. Drivers and deliveries appear by
+ * id only, so that the text can be passed on. docs/behaviour.md#matching.
  * @param rival the same deliveries with another driver, to compare
  */
 export function explainRound(round: Round, deliveryId: string, rival: MatchPair | null = null): string[] {

@@ -1,4 +1,7 @@
-/** When the offer of a pair is made: as late as is safe, so that a nearer driver may turn up. docs/behaviour.md#matching. */
+/**
+ * When the offer of a pair is made: as late as is safe, so that a nearer driver may turn up.
+ * docs/behaviour.md#matching.
+ */
 
 import type { MatchDriver } from './round';
 import { pairTimes, type Scene } from './costTerms';

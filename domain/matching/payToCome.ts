@@ -20,6 +20,8 @@ export function owedPay(
   { leftMs, jobsAnHour, jobCents }: { leftMs: number; jobsAnHour: number; jobCents: number },
 ): OwedPay {
   if (guaranteedCents === null || guaranteedCents <= earnedCents || jobCents <= 0) return [];
+  // An open shift lasts until its jobs have earned the guarantee.
+  if (!Number.isFinite(leftMs)) return [];
   const expected = (Math.max(0, leftMs) / HOUR_MS) * jobsAnHour;
   const owed: { owedCents: number; likelihood: number }[] = [];
   let likelihood = Math.exp(-expected);

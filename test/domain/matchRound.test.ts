@@ -78,6 +78,11 @@ describe('a round asks', () => {
     expect(offered(roundOf([delivery('a')], drivers, { fairnessMsPerCent: 0 }))).toEqual(['short: a']);
   });
 
+  test('a driver below their guarantee whose shift has no planned end', () =>
+    expect(
+      offered(roundOf([delivery('a')], [driver('kim', { guaranteedCents: 5_000, shiftEndsAt: null })])),
+    ).toEqual(['kim: a']));
+
   test('among equals the one who has earned less', () => {
     const drivers = [driver('a-rich', { earnedCents: 9_000 }), driver('b-poor', { earnedCents: 2_000 })];
     expect(offered(roundOf([delivery('a')], drivers))).toEqual(['b-poor: a']);

@@ -114,15 +114,15 @@ function nextVisit<Place>(
   travelMs: TravelMs<Place>,
 ): TimedStop<Place> {
   const arrivesAt = from.leavesAt + travelMs(from.place, stop.place);
-  return handOver(stop, arrivesAt, arrivesAt + stop.visitMs / 2);
+  return exchanged(stop, arrivesAt, arrivesAt + stop.visitMs / 2);
 }
 
 /** A further parcel at the place where the driver is: no way, and no further time at the door. */
 function sameVisit<Place>(stop: RouteStop<Place>, last: TimedStop<Place>): TimedStop<Place> {
-  return handOver(stop, last.arrivesAt, last.doneAt);
+  return exchanged(stop, last.arrivesAt, last.doneAt);
 }
 
-function handOver<Place>(stop: RouteStop<Place>, arrivesAt: number, earliest: number): TimedStop<Place> {
+function exchanged<Place>(stop: RouteStop<Place>, arrivesAt: number, earliest: number): TimedStop<Place> {
   const doneAt = stop.kind === 'PICKUP' ? Math.max(earliest, stop.readyAt) : earliest;
   return { ...stop, arrivesAt, doneAt, leavesAt: doneAt + stop.visitMs / 2 };
 }

@@ -361,6 +361,9 @@ describe('realtime events', () => {
       await heard('tracking', 'delivery_delayed', late.deliveryId);
       await city.ops.cancel(late.deliveryId, 'OPS_CANCELLED');
       await heard('tracking', 'tracking_changed', '"status":"CANCELLED"');
+      await stopOrders(city.cityId);
+      await heard('merchant', 'orders_stop_changed', city.cityId);
+      await heard('ops', 'orders_stop_changed', city.cityId);
       for (const audience of AUDIENCES) await heard(audience, 'SESSION_EXPIRING', 'expiresAt');
       followers.forEach((socket) => void socket.disconnect());
     }));
@@ -373,6 +376,18 @@ describe('realtime events', () => {
         'content-type': 'application/json',
       },
       body: JSON.stringify({ dropoff: { notes: 'ring twice' } }),
+    });
+    expect(status).toBe(200);
+  }
+
+  async function stopOrders(cityId: string): Promise<void> {
+    const { status } = await fetch(`${system.parts.apiUrl}/v2/ops/cities/${cityId}/stop-orders`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${await system.connections.login({ role: 'ops', name: 'olga', cities: [cityId] })}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify({ minutes: 5, reason: 'WEATHER', why: 'a storm' }),
     });
     expect(status).toBe(200);
   }

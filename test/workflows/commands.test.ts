@@ -94,10 +94,18 @@ describe('the update id', () => {
 
 describe('a command', () => {
   const HOMES = ['workflows/commands.ts', 'domain/delivery/', 'api/routes/'];
-  /** A hand-over looks up its meeting point, a change what it changes, and a rescue is also a signal. */
+  /**
+   * A hand-over looks up its meeting point, a change what it changes, and a rescue is also a signal. An act on
+   * a zone is one of two commands to each of its deliveries.
+   */
   const KNOWN = [
+    'adapters/temporal/dispatcher.ts: cancelDelivery',
+    'adapters/temporal/dispatcher.ts: raisePay',
+    'domain/zones/zoneAct.ts: cancelDelivery',
+    'domain/zones/zoneAct.ts: raisePay',
     'services/deliveries/deliveryEvents.ts: changeOrder',
     'services/deliveries/deliveryEvents.ts: handOver',
+    'services/zones/zoneActs.ts: raisePay',
     'workflows/delivery.ts: rescueDelivery',
   ];
   const FOLDERS = ['domain', 'workflows', 'services', 'activities', 'adapters', 'api', 'worker'];

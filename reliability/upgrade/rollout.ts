@@ -52,10 +52,7 @@ export class Rollout {
     const { window, quiet, next, env, log } = this.deps;
     const before = await this.running(THIS_BUILD, unversioned);
     const order = await quiet.order('begun-without-versions');
-    await this.until(
-      'the first task of a run',
-      async () => (await window.run(order.workflowId)).builds.length > 0,
-    );
+    await this.until('the first task of a run', () => window.hasBegun(order.workflowId));
     await before.stop();
     const careless = await this.running(next, unversioned);
     await this.until(

@@ -1,4 +1,4 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 
 /** One run of a workflow, as Temporal has it. Instants are epoch ms. */
@@ -49,6 +49,16 @@ export class RunReader {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, take));
     return runs.sort((a, b) => a.startedAt - b.startedAt);
+  }
+
+  /** Whether a worker has completed a task of the workflow. An order is acknowledged before its workflow starts. */
+  async hasBegun(workflowId: string): Promise<boolean> {
+    try {
+      return (await this.run(workflowId)).builds.length > 0;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
   }
 
   /** The run with this id, or else the newest run of the workflow. */

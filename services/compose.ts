@@ -65,6 +65,8 @@ export type ServiceSettings = Pick<WakeDeps, 'search' | 'ranking' | 'travel' | '
     orders: OrderDeps['limits'];
     availability: AvailabilityDeps['limits'];
     escalation: { thresholds: ZoneHealthDeps['waiting']; repeatMs: number; minuteMs: number };
+    /** How much later than alone a customer may get theirs for the sake of another. */
+    tripMaxExtraMs: number;
     /** How often support and pager are told at most how a group of deliveries fares. */
     noticeGroupUpdateMs: number;
     database: { statementTimeoutMs: number };
@@ -142,7 +144,11 @@ export function composeServices(deps: ServiceDeps): Services {
     configuration: createConfiguration({ db, clock }),
     pushSubscriptions: createPushSubscriptions({ db, clock, newId }),
     erasures: createErasures({ db, map, clock, newId }),
-    driverStates: createDriverStates({ db, clock }),
+    driverStates: createDriverStates({
+      db,
+      clock,
+      routes: { travel, timeScale, tripMaxExtraMs: settings.tripMaxExtraMs },
+    }),
     roomStates: createRoomStates({ read: poolReader(postgres), clock }),
     strandedGoods: createStrandedGoods({ db, clock, notifyRelay }),
     supportCases: createSupportCases({ db, clock, newId, notifyRelay }),

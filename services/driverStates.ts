@@ -1,13 +1,27 @@
-import { type Database, readerOf, sql } from '../adapters/postgres/database';
+import { type Database, readerOf, sql, type Tx } from '../adapters/postgres/database';
+import { readWorkingDrivers } from '../adapters/postgres/driverJobs';
 import { readCarried, readLiveOffer } from '../adapters/postgres/driverStateRows';
 import { readDrivers } from '../adapters/postgres/deliveryRow';
+import { type RouteSettings } from '../domain/driver/route';
+import { type DriverState } from '../domain/notices/realtimeEvents';
+import { shownRoute } from './driverRoutes';
 import { type Clock, type DriverStates } from './ports';
+
+type DriverStatesDeps = { db: Database; clock: Clock; routes: RouteSettings };
 
 /**
  * The state that a driver's app gets when it connects, from PostgreSQL (docs/behaviour.md#realtime), and its
  * report that it showed an offer.
  */
-export function createDriverStates({ db, clock }: { db: Database; clock: Clock }): DriverStates {
+export function createDriverStates({ db, clock, routes }: DriverStatesDeps): DriverStates {
+  const readRoute = async (
+    tx: Tx,
+    driverId: string,
+    deliveries: DriverState['deliveries'],
+  ): Promise<DriverState['route']> => {
+    const working = await readWorkingDrivers(readerOf(tx), [driverId]);
+    return working.flatMap((driver) => shownRoute(driver, deliveries, routes, clock()));
+  };
   return {
     // One snapshot: an offer that becomes an assignment meanwhile must not be in neither or in both.
     read: (driverId) =>
@@ -22,6 +36,8 @@ export function createDriverStates({ db, clock }: { db: Database; clock: Clock }
             availabilityReason: reason,
             pending,
           } = driver.facts;
+          const deliveries = await readCarried(tx, driverId);
+          const route = deliveries.length === 0 ? [] : await readRoute(tx, driverId, deliveries);
           return {
             driverId,
             offerVersion,
@@ -32,7 +48,8 @@ export function createDriverStates({ db, clock }: { db: Database; clock: Clock }
               pending,
             },
             offer: await readLiveOffer(tx, driverId),
-            deliveries: await readCarried(tx, driverId),
+            deliveries,
+            route,
           };
         },
         { isolationLevel: 'RepeatableRead' },

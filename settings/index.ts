@@ -38,6 +38,7 @@ export type Settings = {
   search: SearchLimits;
   /** How long a delivery waits for its city's matching before it searches by itself. */
   matchingNetMs: number;
+  tripMaxExtraMs: number;
   ranking: RankingLimits;
   /** In real time: divide travel times by `timeScale`. */
   travel: TravelModel;
@@ -251,6 +252,7 @@ function servicePart(read: Read): Settings {
     searchMaxMs: minutes(read(SERVICE.searchMaxMinutes)),
     search: searchPart(read, seconds),
     matchingNetMs: seconds(read(SERVICE.matchingNetSeconds)),
+    tripMaxExtraMs: minutes(read(SERVICE.tripMaxExtraMinutes)),
     ranking: {
       ...RANKING_LIMITS,
       freshPositionMs: seconds(read(SERVICE.positionFreshSeconds)),

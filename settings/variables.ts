@@ -162,6 +162,12 @@ export const SERVICE_VARIABLES = {
     { min: 5, max: 3_600 },
     'with batch_matching: how long a delivery waits for its city’s matching before it searches by itself',
   ),
+  tripMaxExtraMinutes: whole(
+    'TRIP_MAX_EXTRA_MINUTES',
+    10,
+    { min: 0, max: 240 },
+    'how much later than alone a customer may get theirs for the sake of another of the same driver',
+  ),
   lapseExclusionMinutes: whole(
     'LAPSE_EXCLUSION_MINUTES',
     5,

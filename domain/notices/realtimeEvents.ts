@@ -96,6 +96,22 @@ const carriedStop = z
       'Later versions may add kinds; ignore unknown ones',
   });
 
+const routeStop = z
+  .strictObject({
+    deliveryId: z.uuid(),
+    kind: z.enum(['PICKUP', 'HANDOVER', 'DROPOFF', 'RETURN']),
+    address: z.string().nullable(),
+    point,
+    expectedAt: instantText.meta({
+      description: 'When the driver is expected there, by estimated travel times',
+    }),
+    isBegun: z.boolean().meta({ description: 'The driver has arrived there' }),
+  })
+  .meta({
+    id: 'RouteStop',
+    description: 'RETURN: the goods go back to the shop. Later versions may add kinds; ignore unknown ones',
+  });
+
 const driverState = z.strictObject({
   driverId: z.uuid(),
   availability: z.strictObject({
@@ -114,6 +130,9 @@ const driverState = z.strictObject({
       stops: z.array(carriedStop),
     }),
   ),
+  route: z
+    .array(routeStop)
+    .meta({ description: 'All stops that are left, of all deliveries, in the order to take them' }),
 });
 
 /** The state of a driver in HTTP responses. STATE omits `offerVersion`, which the app itself reported. */
@@ -122,6 +141,7 @@ export const driverStateView = driverState
   .meta({ id: 'DriverState' });
 export type DriverState = z.output<typeof driverStateView>;
 export type DriverStop = z.output<typeof carriedStop>;
+export type DriverRouteStop = z.output<typeof routeStop>;
 
 const assignedV1 = z.strictObject({ deliveryId: z.uuid(), driverId: z.uuid() }).meta({ id: 'AssignedV1' });
 

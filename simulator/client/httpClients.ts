@@ -51,6 +51,7 @@ function viewOf(body: StateBody): DriverView {
     offers,
     deliveryIds,
     handoverPoints: handoverPointsOf(body),
+    route: body.route.map(({ deliveryId }) => deliveryId),
   };
 }
 

@@ -43,6 +43,8 @@ export type DriverView = {
   offers: OfferView[];
   deliveryIds: string[];
   handoverPoints?: ReadonlyMap<string, Point>;
+  /** The deliveries of the stops that are left, in the order of the route. */
+  route?: readonly string[];
 };
 
 /** One driver's app. Every method may throw ServiceUnavailableError, and may be repeated. */

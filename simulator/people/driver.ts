@@ -88,6 +88,8 @@ export type DriverCounts = {
 /** Real-life times at a shop and at a door. */
 export const HANDOVER_SECONDS = 90;
 const FIX_EVERY_MS = 1_000;
+/** How often a delivery that is not next asks whether it is. */
+const TURN_EVERY_MS = 100;
 /** Events are delivered at most once, so the app also polls. */
 const DEMO_RHYTHM: Rhythm = { batch: 3, idleMs: 10_000, pollMs: 15_000 };
 const BREAK_MINUTES = 5;
@@ -120,6 +122,8 @@ export class SimulatedDriver {
   /** The driver vanishes with the goods of this delivery. */
   private vanishesWith: string | null = null;
   private toPickup: string | null = null;
+  /** The delivery that the driver does something for. */
+  private acting: string | null = null;
   private isAway = false;
   private isOnBreak = false;
   private isAtHome = false;
@@ -386,10 +390,15 @@ export class SimulatedDriver {
   private takeJob(deliveryId: string, signal: AbortSignal): void {
     if (this.jobs.has(deliveryId) || signal.aborted || this.isAway) return;
     const stop = new AbortController();
-    const done = this.carry(deliveryId, AbortSignal.any([signal, stop.signal])).finally(() => {
-      this.jobs.delete(deliveryId);
-      this.stopRiding();
-    });
+    const working = AbortSignal.any([signal, stop.signal]);
+    const done = Promise.resolve()
+      .then(() => this.carry(deliveryId, working))
+      .finally(() => {
+        this.jobs.delete(deliveryId);
+        if (this.acting !== null && this.acting !== deliveryId) return;
+        this.acting = null;
+        this.stopRiding();
+      });
     this.jobs.set(deliveryId, { stop, done });
     this.inBackground(done);
   }
@@ -397,10 +406,37 @@ export class SimulatedDriver {
   /** Carries a delivery from its current state to its end. */
   private async carry(deliveryId: string, signal: AbortSignal): Promise<void> {
     while (!this.isAway) {
+      if (!(await this.takeTurn(deliveryId, signal))) return;
       const delivery = await this.deps.client.delivery(deliveryId);
       if (!delivery.ok || delivery.driverId !== this.deps.driverId || this.isGone()) return;
       if (!(await this.nextStep(delivery, signal))) return this.afterJob(signal);
+      this.acting = null;
     }
+  }
+
+  /** With several deliveries in hand, one at a time has its turn: that of the next stop of the route. */
+  private async takeTurn(deliveryId: string, signal: AbortSignal): Promise<boolean> {
+    while (!signal.aborted && !this.isAway) {
+      const isOthers = this.acting !== null && this.acting !== deliveryId;
+      if (!isOthers && (this.jobs.size <= 1 || (await this.isNext(deliveryId))) && this.isIdle(deliveryId)) {
+        this.acting = deliveryId;
+        return true;
+      }
+      await pause(TURN_EVERY_MS, signal);
+    }
+    return false;
+  }
+
+  /** A function, because the value changes during each await. */
+  private isIdle(deliveryId: string): boolean {
+    return this.acting === null || this.acting === deliveryId;
+  }
+
+  /** By the route that the service gives; without one, in the order of taking. */
+  private async isNext(deliveryId: string): Promise<boolean> {
+    const view = await this.deps.client.view();
+    const route = view.ok ? (view.route ?? []) : [];
+    return (route.find((each) => this.jobs.has(each)) ?? [...this.jobs.keys()][0]) === deliveryId;
   }
 
   /** @returns false if nothing is left to do */
@@ -480,7 +516,13 @@ export class SimulatedDriver {
   /** Takes an occasional break, shorter than requested. The v1 app has no breaks. */
   private async afterJob(signal: AbortSignal): Promise<void> {
     const { client, random } = this.deps;
-    if (this.isAway || this.behaviour.isV1 || !random.chance(this.behaviour.odds.breakAfterJob)) return;
+    if (
+      this.isAway ||
+      this.behaviour.isV1 ||
+      this.jobs.size > 1 ||
+      !random.chance(this.behaviour.odds.breakAfterJob)
+    )
+      return;
     if (!(await client.startBreak(BREAK_MINUTES)).ok) return;
     this.counts.breaks += 1;
     await pause((BREAK_MINUTES * 60_000) / this.behaviour.speed, signal);

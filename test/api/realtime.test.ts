@@ -12,6 +12,7 @@ import type { DriverStates } from '../../services/ports';
 import { attachGateway, type Gateway } from '../../api/realtime/gateway';
 import { connections, connectionsClosed } from '../../api/realtime/metrics';
 import { createTokenReader } from '../../api/auth/tokens';
+import { TEST_LIMITS } from '../support/dispatchWorld';
 import { createDriverWorld, CITY, type DriverWorld, START } from '../support/driverWorld';
 import { eventually } from '../support/eventually';
 import { OFFER_PAYLOAD } from '../support/offerPayload';
@@ -43,7 +44,7 @@ const warnings: string[] = [];
 beforeEach(async () => {
   world.time.now = Date.now();
   warnings.length = 0;
-  driverStates = createDriverStates({ db: world.db, clock: () => START });
+  driverStates = createDriverStates({ db: world.db, clock: () => START, routes: TEST_LIMITS });
   cityIds = async () => [CITY, 'rtm'];
   running = await listen();
 });

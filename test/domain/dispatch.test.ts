@@ -58,6 +58,7 @@ const MINUTE = 60_000;
 const LIMITS: DispatchLimits = {
   search: SEARCH_LIMITS,
   matchingNetMs: MINUTE,
+  tripMaxExtraMs: 10 * MINUTE,
   ranking: RANKING_LIMITS,
   availability: AVAILABILITY_LIMITS,
   offerTtlMs: 30_000,

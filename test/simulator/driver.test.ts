@@ -344,6 +344,41 @@ describe('a simulated driver', () => {
     expect(world.asked).toEqual(['start', 'pickUp', 'arriveAtDropoff', 'deliver']);
   });
 
+  test('with two deliveries in hand takes the stops in the order of the route', async () => {
+    const world = service({
+      ends: 'never',
+      firstNews: ['d1', 'd2'].map((deliveryId) => ({ kind: 'assigned', deliveryId })),
+    });
+    const statusOf = new Map<string, DeliveryStatus>([
+      ['d1', 'ASSIGNED'],
+      ['d2', 'ASSIGNED'],
+    ]);
+    const left = ['d2', 'd2', 'd1', 'd1', 'd1', 'd1', 'd2', 'd2'];
+    const taken: string[] = [];
+    world.client.view = async () => ({
+      ok: true,
+      availability: 'BUSY',
+      offers: [],
+      deliveryIds: [...statusOf.keys()],
+      route: left.slice(taken.length),
+    });
+    const { delivery } = world.client;
+    world.client.delivery = async (deliveryId) => {
+      const known = await delivery(deliveryId);
+      return known.ok ? { ...known, status: statusOf.get(deliveryId) ?? 'DELIVERED' } : known;
+    };
+    world.client.step = async (deliveryId, step) => {
+      const { to: status } = STEPS[step];
+      statusOf.set(deliveryId, status);
+      taken.push(deliveryId);
+      if (taken.length === left.length) world.over.abort();
+      return { ok: true, status };
+    };
+    const { driver } = driverOf(world);
+    await driver.work(world.over.signal);
+    expect(taken).toEqual(left);
+  });
+
   test('gives a delivery up and stops riding for it', async () => {
     const world = service({ ends: 'leave', firstNews: [OFFER] });
     const { driver, ledger } = driverOf({

@@ -26,6 +26,7 @@ const FOR_EVER_MS = Number.MAX_SAFE_INTEGER / 4;
 export const TEST_LIMITS: DispatchLimits = {
   search: { ...SEARCH_LIMITS, maxBackoffMs: 150_000 },
   matchingNetMs: 60_000,
+  tripMaxExtraMs: 600_000,
   ranking: { ...RANKING_LIMITS, freshPositionMs: FOR_EVER_MS },
   availability: { ...AVAILABILITY_LIMITS, freshPositionMs: FOR_EVER_MS, silentMs: FOR_EVER_MS },
   offerTtlMs: 30_000,
@@ -42,7 +43,7 @@ export const TEST_LIMITS: DispatchLimits = {
 export const CITY = 'testville';
 export const MERCHANT = 'bakery';
 export const PICKUP: Point = { lat: 52.37, lng: 4.89 };
-const DROPOFF: Point = { lat: 52.38, lng: 4.91 };
+export const DROPOFF: Point = { lat: 52.38, lng: 4.91 };
 
 export type DispatchWorld = FreshDatabase & {
   map: MemoryDriverMap;
@@ -77,6 +78,8 @@ export type NewDelivery = {
   payCents?: number;
   cityId?: string;
   windowTo?: Date | null;
+  pickup?: Point;
+  dropoff?: Point;
 };
 
 export async function createDispatchWorld(): Promise<DispatchWorld> {
@@ -204,6 +207,8 @@ async function addDelivery(
     payCents = 700,
     cityId = CITY,
     windowTo = null,
+    pickup = PICKUP,
+    dropoff = DROPOFF,
   }: NewDelivery,
 ): Promise<{ deliveryId: string; sellerOrderId: string }> {
   const deliveryId = newId();
@@ -232,7 +237,7 @@ async function addDelivery(
       searchAt,
       searchAgainAt: searchAt,
       correlationId: 'test',
-      stops: { create: [stop('PICKUP', PICKUP), stop('DROPOFF', DROPOFF)] },
+      stops: { create: [stop('PICKUP', pickup), stop('DROPOFF', dropoff)] },
     },
   });
   return { deliveryId, sellerOrderId };

@@ -12,6 +12,7 @@ import type { Emit } from '../../domain/notices/message';
 import { createDriverStates } from '../../services/driverStates';
 import { createMessageHandler } from '../../services/outbox/outboxMessages';
 import { createRoomStates } from '../../services/roomStates';
+import { TEST_LIMITS } from './dispatchWorld';
 import { createDriverWorld, type DriverWorld } from './driverWorld';
 import { eventually } from './eventually';
 
@@ -54,7 +55,7 @@ export async function createGatewayWorld(change: Partial<GatewayDeps> = {}): Pro
     readToken: withTracking(createTokenReader(AUTH), TRACKING),
     clock,
     channelPrefix: world.redis.keyPrefix,
-    driverStates: createDriverStates({ db: world.db, clock }),
+    driverStates: createDriverStates({ db: world.db, clock, routes: TEST_LIMITS }),
     roomStates: createRoomStates({ read: readerOf(world.db), clock }),
     cityIds: async () => (await world.db.city.findMany()).map(({ id }) => id),
     log: { warn: () => {} },

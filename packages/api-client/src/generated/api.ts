@@ -11426,6 +11426,8 @@ export interface components {
                 status: components["schemas"]["DeliveryStatus"];
                 stops: components["schemas"]["CarriedStop"][];
             }[];
+            /** @description All stops that are left, of all deliveries, in the order to take them */
+            route: components["schemas"]["RouteStop"][];
             offerVersion: number | null;
         };
         /** @description The delivery as shown to the driver */
@@ -11477,6 +11479,22 @@ export interface components {
             kind: "HANDOVER";
             address: string | null;
             point: components["schemas"]["Point"];
+        };
+        /** @description RETURN: the goods go back to the shop. Later versions may add kinds; ignore unknown ones */
+        RouteStop: {
+            /** Format: uuid */
+            deliveryId: string;
+            /** @enum {string} */
+            kind: "PICKUP" | "HANDOVER" | "DROPOFF" | "RETURN";
+            address: string | null;
+            point: components["schemas"]["Point"];
+            /**
+             * Format: date-time
+             * @description When the driver is expected there, by estimated travel times
+             */
+            expectedAt: string;
+            /** @description The driver has arrived there */
+            isBegun: boolean;
         };
         /** @description What is left out stays as it is */
         DriverChange: {

@@ -34,6 +34,8 @@ export interface components {
                 status: components["schemas"]["DeliveryStatus"];
                 stops: components["schemas"]["CarriedStop"][];
             }[];
+            /** @description All stops that are left, of all deliveries, in the order to take them */
+            route: components["schemas"]["RouteStop"][];
         };
         /** @enum {string} */
         Availability: "AVAILABLE" | "BUSY" | "OFFLINE" | "ON_BREAK" | "PAUSED" | "SHIFT_ENDED";
@@ -116,6 +118,22 @@ export interface components {
             kind: "HANDOVER";
             address: string | null;
             point: components["schemas"]["Point"];
+        };
+        /** @description RETURN: the goods go back to the shop. Later versions may add kinds; ignore unknown ones */
+        RouteStop: {
+            /** Format: uuid */
+            deliveryId: string;
+            /** @enum {string} */
+            kind: "PICKUP" | "HANDOVER" | "DROPOFF" | "RETURN";
+            address: string | null;
+            point: components["schemas"]["Point"];
+            /**
+             * Format: date-time
+             * @description When the driver is expected there, by estimated travel times
+             */
+            expectedAt: string;
+            /** @description The driver has arrived there */
+            isBegun: boolean;
         };
         /** @description An offer to this driver, open until it expires */
         Offer: {

@@ -230,6 +230,7 @@ async function main(): Promise<void> {
     escalationCheckMs: settings.escalation.checkEveryMs,
     lostDriversMs: Math.round(LOST_DRIVERS_MS / settings.timeScale),
     windowsMs: Math.round(WINDOWS_MS / settings.timeScale),
+    matchingNetMs: settings.matchingNetMs,
   };
   const announced = createAnnouncedIntervals(redis);
   await whenTemporalAnswers(() => ensureSchedules(client, sweepTimes, announced), log);

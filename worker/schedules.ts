@@ -31,13 +31,23 @@ type Sweep = {
 };
 
 /** Intervals from the settings, in ms. */
-export type SweepTimes = { escalationCheckMs: number; lostDriversMs: number; windowsMs: number };
+export type SweepTimes = {
+  escalationCheckMs: number;
+  lostDriversMs: number;
+  windowsMs: number;
+  matchingNetMs: number;
+};
 
 /**
  * The sweeps and their intervals. They prove the invariants and repair what a bug or a lost Redis broke
  * (docs/architecture.md#why-timers-and-why-sweeps).
  */
-const sweepsOf = ({ escalationCheckMs, lostDriversMs, windowsMs }: SweepTimes): readonly Sweep[] => [
+const sweepsOf = ({
+  escalationCheckMs,
+  lostDriversMs,
+  windowsMs,
+  matchingNetMs,
+}: SweepTimes): readonly Sweep[] => [
   {
     scheduleId: 'escalation-sweep',
     workflowType: WORKFLOWS.escalationSweep,
@@ -61,6 +71,12 @@ const sweepsOf = ({ escalationCheckMs, lostDriversMs, windowsMs }: SweepTimes): 
     workflowType: WORKFLOWS.windowsSweep,
     everyMs: Math.max(2 * SECOND_MS, windowsMs),
     says: 'who is not expected within the window',
+  },
+  {
+    scheduleId: 'matching-net-sweep',
+    workflowType: WORKFLOWS.matchingNetSweep,
+    everyMs: Math.max(SECOND_MS, Math.round(matchingNetMs / 4)),
+    says: 'who waits for a matching that no longer comes',
   },
   {
     scheduleId: 'open-rows-sweep',

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { v7 as newId } from 'uuid';
 import { ensureAuditPartitions } from '../adapters/postgres/auditPartitions';
 import { createAuditChains } from '../adapters/postgres/auditChains';
-import type { Database } from '../adapters/postgres/database';
+import { type Database, readerOf } from '../adapters/postgres/database';
 import { createOpenRowsStore } from '../adapters/postgres/openRowsStore';
 import { blankChanges } from '../adapters/postgres/orderChangeStore';
 import { pruneSent } from '../adapters/postgres/outbox';
@@ -25,6 +25,7 @@ import type { Clock, Dispatcher, DriverMap } from '../services/ports';
 import type { PresenceActivities } from '../activities/sweeps/presence';
 import { createZoneSweep } from '../activities/sweeps/zones';
 import { createUpkeep } from '../activities/sweeps/upkeep';
+import { createMatchingNet } from '../activities/sweeps/matchingNet';
 import { createWindowsSweep } from '../activities/sweeps/windows';
 import { createWindowRisks } from '../services/windowRisks';
 import type { Settings } from '../settings';
@@ -54,6 +55,7 @@ type SweepName =
   | 'checkEscalation'
   | 'sweepLostDrivers'
   | 'sweepWindows'
+  | 'sweepMatchingNet'
   | 'sweepZoneHealth'
   | 'verifyAudit'
   | 'sweepErasures'
@@ -82,6 +84,7 @@ export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<
     checkEscalation: escalationCheck(deps),
     sweepLostDrivers: () => lost.sweepLostDrivers(),
     sweepWindows: windowsSweep(deps),
+    sweepMatchingNet: matchingNetSweep(deps),
     sweepZoneHealth: createZoneSweep(services),
     verifyAudit: auditCheck(deps),
     sweepErasures: createErasureSweep({
@@ -115,6 +118,18 @@ function openRowsSweep({ db, client, dispatcher, clock, log }: SweepsDeps) {
     start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
     reevaluate: createReevaluate(client, newId),
     onReport: (report) => observeOpenRows(report, log),
+  });
+}
+
+function matchingNetSweep({ db, features, dispatcher, clock, settings, log }: SweepsDeps) {
+  return createMatchingNet({
+    read: readerOf(db),
+    features,
+    dispatcher,
+    clock,
+    netMs: settings.matchingNetMs,
+    log,
+    heartbeat: () => heartbeat(),
   });
 }
 

@@ -26,6 +26,7 @@ export const WORKFLOWS = {
   auditSweep: 'auditSweep',
   lostDriversSweep: 'lostDriversSweep',
   windowsSweep: 'windowsSweep',
+  matchingNetSweep: 'matchingNetSweep',
 } as const;
 
 /**

@@ -5,6 +5,7 @@ export { auditSweep } from './sweeps/audit';
 export { erasureSweep } from './sweeps/erasures';
 export { escalationSweep } from './sweeps/escalation';
 export { lostDriversSweep } from './sweeps/lostDrivers';
+export { matchingNetSweep } from './sweeps/matchingNet';
 export { openRowsSweep } from './sweeps/openRows';
 export { presenceSweep } from './sweeps/presence';
 export { upkeepSweep } from './sweeps/upkeep';

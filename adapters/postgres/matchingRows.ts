@@ -65,6 +65,38 @@ export async function readUnmatched(
   }));
 }
 
+/** A delivery that waits and plans no search for long, with the last round of its city. */
+export type WaitingLongRow = {
+  deliveryId: string;
+  cityId: string;
+  searchAgainAt: number;
+  matchedAt: number | null;
+};
+
+/** Waiting deliveries whose next search is planned after an instant (epoch ms), the soonest first. */
+export async function readWaitingLong(
+  read: Read,
+  { plannedAfter, limit }: { plannedAfter: number; limit: number },
+): Promise<WaitingLongRow[]> {
+  const rows = await read<{
+    id: string;
+    city_id: string;
+    search_again_at: Date;
+    matched_at: Date | null;
+  }>(sql`
+    SELECT d.id, d.city_id, d.search_again_at, c.matched_at
+    FROM deliveries d JOIN cities c ON c.id = d.city_id
+    WHERE d.status = 'SEARCHING' AND d.held_reason IS NULL
+      AND d.search_again_at > ${new Date(plannedAfter).toISOString()}::timestamptz
+    ORDER BY d.search_again_at, d.id LIMIT ${limit}`);
+  return rows.map((row) => ({
+    deliveryId: row.id,
+    cityId: row.city_id,
+    searchAgainAt: msOf(row.search_again_at),
+    matchedAt: msOf(row.matched_at),
+  }));
+}
+
 type PastRow = {
   delivery_id: string;
   driver_id: string;

@@ -27,6 +27,7 @@ import { createLostDrivers } from '../../activities/sweeps/lostDrivers';
 import { createOpenRowsSweep } from '../../activities/sweeps/openRows';
 import { type Lane, LANES } from '../../services/outbox/outboxRelay';
 import { createMatching } from '../../activities/matching';
+import { createMatchingNet } from '../../activities/sweeps/matchingNet';
 import { createPresence } from '../../activities/sweeps/presence';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
 import { deliveryWorkflowId } from '../../workflows/contract';
@@ -249,6 +250,15 @@ export function driverCalls(site: Site, draw: Draw): Call[] {
     timeScale: 1,
     log: quiet,
   });
+  const sweepMatchingNet = createMatchingNet({
+    read: world.read,
+    features: { isOn: () => true },
+    dispatcher: { signalOfferWithdrawn: async () => {} },
+    clock,
+    netMs: world.settings.matchingNetMs,
+    log: quiet,
+    heartbeat: () => {},
+  });
   const archive = new PositionArchive({
     redis,
     db,
@@ -266,6 +276,7 @@ export function driverCalls(site: Site, draw: Draw): Call[] {
     call('round of the matching of a city', () =>
       matching.runRound({ cityId: draw.city(), correlationId: 'plans' }),
     ),
+    call('sweep of the net of the matching', () => sweepMatchingNet()),
     callAfter(
       'others that wait',
       async () => draw.one('searching'),

@@ -4,12 +4,12 @@ import { failDelivery, takeStep } from './carry';
 import { changeOrder } from './changeOrder';
 import { ChangeSet } from './changes/changeSet';
 import { type DecisionContext } from './decisionContext';
-import { type Answer, type Decision, type DeliveryState, NOTED } from './deliveryState';
+import { type Answer, type Decision, type DeliveryState } from './deliveryState';
 import { escalate } from './escalate';
 import { type DeliveryEvent } from './events';
 import { assignDriver, cancelDelivery, handOver, raisePay, resumeSearch } from './intervene';
 import { leaveDelivery, releaseDriver, rescueDelivery } from './lose';
-import { giveUpSearch, lookForDriver, settleSearch } from './search';
+import { giveUpSearch, lookForDriver, readAgain, settleSearch } from './search';
 
 /**
  * Decides what an event does to a delivery. Pure: the caller reads `state` under lock, provides time and ids in
@@ -62,7 +62,7 @@ function apply(changes: ChangeSet, event: DeliveryEvent): Answer {
     case 'releaseDriver':
       return releaseDriver(changes, event);
     case 'readDelivery':
-      return NOTED;
+      return readAgain(changes);
     default:
       return unknownEvent(event);
   }

@@ -6,6 +6,7 @@
 import { takesWork } from '../driver/availability';
 import { answersOffers } from '../matching/candidate';
 import { searchBackoffMs } from '../matching/searchPlan';
+import { ownNetMs } from '../matching/waiting';
 import { moneyText } from '../money/currency';
 import { driverRoom, opsRoom } from '../notices/message';
 import { isAboutCarrier } from '../support/supportCase';
@@ -231,9 +232,21 @@ function waitForRound(
   if (!isWoken || !isPlanned(changes))
     changes.setDelivery({
       searchRound: inconclusive === null ? delivery.searchRound + 1 : delivery.searchRound,
-      searchAgainAt: now + limits.matchingNetMs,
+      searchAgainAt: now + ownNetMs(limits.matchingNetMs),
     });
   if (inconclusive !== 'MATCHED') callRound(changes);
+}
+
+/**
+ * Something else wants the row read again. A delivery that waits for its city's matching searches at once: the sweep of
+ * the net calls so where no round comes. docs/behaviour.md#matching.
+ */
+export function readAgain(changes: ChangeSet): Answer {
+  const { now, limits, delivery } = changes;
+  const { status, heldReason, searchAgainAt } = delivery;
+  if (status !== 'SEARCHING' || heldReason !== null || searchAgainAt === null) return NOTED;
+  if (searchAgainAt > now + limits.matchingNetMs) changes.setDelivery({ searchAgainAt: now });
+  return NOTED;
 }
 
 /** The wait after a search that lost every candidate to other deliveries at that moment. */

@@ -1,5 +1,6 @@
 /** A delivery whose city is matched: what it does itself, and what it leaves to rounds (docs/behaviour.md#matching). */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { ownNetMs } from '../../domain/matching/waiting';
 import { DeliveryScene } from '../support/deliveryScene';
 import { createDispatchWorld, type DispatchWorld, type NewDriver } from '../support/dispatchWorld';
 
@@ -98,7 +99,7 @@ describe('a delivery that waits for rounds', () => {
       data: { matchedAt: new Date(netAt - MINUTE / 2) },
     });
     const { known: second } = await scene.search(netAt);
-    expect(second).toMatchObject({ status: 'SEARCHING', searchAgainAt: netAt + MINUTE });
+    expect(second).toMatchObject({ status: 'SEARCHING', searchAgainAt: netAt + ownNetMs(MINUTE) });
     await scene.offered(0, netAt + MINUTE);
   });
 

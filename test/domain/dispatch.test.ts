@@ -40,6 +40,7 @@ import { LEAVE_REASONS, LOSS_REASONS } from '../../domain/driver/loss';
 import type { OfferFacts } from '../../domain/delivery/offer';
 import { RANKING_LIMITS } from '../../domain/matching/candidate';
 import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
+import { ownNetMs } from '../../domain/matching/waiting';
 import { ORDER_LIMITS } from '../../domain/orders/orderLimits';
 import { type CaseFacts } from '../../domain/support/supportCase';
 import {
@@ -1038,19 +1039,42 @@ describe('a search', () => {
     it('calls for a round when it is in vain, and comes again only as a net', () => {
       const world = matched();
       expect(calls(world, vainly)).toBe(1);
-      expect(world.deliveries.left).toMatchObject({ searchRound: 1, searchAgainAt: START + MINUTE });
+      expect(world.deliveries.left).toMatchObject({
+        searchRound: 1,
+        searchAgainAt: START + ownNetMs(MINUTE),
+      });
+    });
+
+    it('searches at once when the sweep of the net has its row read again', () => {
+      const world = matched();
+      world.tell('left', vainly);
+      world.now += 5_000;
+      world.tell('left', { kind: 'readDelivery' });
+      expect(world.deliveries.left).toMatchObject({ status: 'SEARCHING', searchAgainAt: START + 5_000 });
+      world.tell('left', {
+        kind: 'lookForDriver',
+        search: { ...vain, inconclusive: 'MATCHED' },
+        freed: null,
+      });
+      expect(world.deliveries.left).toMatchObject({ searchAgainAt: START + 5_000 + ownNetMs(MINUTE) });
     });
 
     it.each(['CONTENDED', 'SCARCE'] as const)('leaves it to the round where it is %s', (inconclusive) => {
       const world = matched();
       expect(calls(world, { ...vainly, search: { ...vain, inconclusive } })).toBe(1);
-      expect(world.deliveries.left).toMatchObject({ searchRound: 0, searchAgainAt: START + MINUTE });
+      expect(world.deliveries.left).toMatchObject({
+        searchRound: 0,
+        searchAgainAt: START + ownNetMs(MINUTE),
+      });
     });
 
     it('calls for none while rounds come', () => {
       const world = matched();
       expect(calls(world, { ...vainly, search: { ...vain, inconclusive: 'MATCHED' } })).toBe(0);
-      expect(world.deliveries.left).toMatchObject({ searchRound: 0, searchAgainAt: START + MINUTE });
+      expect(world.deliveries.left).toMatchObject({
+        searchRound: 0,
+        searchAgainAt: START + ownNetMs(MINUTE),
+      });
     });
 
     it('comes again soon while the map is away', () => {
@@ -1073,7 +1097,10 @@ describe('a search', () => {
       world.now += 4_000;
       const lost = { ...vainly, search: { ...vain, inconclusive: 'CONTENDED' }, proposal } as const;
       expect(calls(world, lost)).toBe(1);
-      expect(world.deliveries.left).toMatchObject({ searchRound: 1, searchAgainAt: START + MINUTE });
+      expect(world.deliveries.left).toMatchObject({
+        searchRound: 1,
+        searchAgainAt: START + ownNetMs(MINUTE),
+      });
     });
 
     it('calls for a round when its pay or level rises, without a search', () => {

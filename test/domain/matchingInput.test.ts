@@ -5,11 +5,14 @@ import { TRAVEL_MODEL } from '../../domain/geo/places';
 import { expectedFreeAt } from '../../domain/matching/finishing';
 import { notBeforeOf, type PastChoice } from '../../domain/matching/refusals';
 import { happensAt, meantAt, meantDelivery, meantDriver } from '../../domain/matching/scaledTime';
-import { isScarce, ownSearch } from '../../domain/matching/waiting';
+import { isScarce, needsNet, ownNetMs, ownSearch } from '../../domain/matching/waiting';
 
 const NOW = 1_700_000_000_000;
 const MINUTE = 60_000;
 const PLACE = { lat: 52.37, lng: 4.89 };
+
+/** The sweep of the net acts after three quarters of it. */
+const SWEPT = 45_000;
 
 describe('a delivery whose city is matched', () => {
   const own = (sinceMs: number, matchedMs: number | null, status: DeliveryStatus = 'SEARCHING') =>
@@ -21,9 +24,9 @@ describe('a delivery whose city is matched', () => {
 
   test.each([
     ['that has just begun to wait takes a driver at once where there are plenty', 0, 1_000, 'IF_PLENTY'],
-    ['does so whether or not rounds come', MINUTE - 1, null, 'IF_PLENTY'],
-    ['that waits is left to the rounds that come', MINUTE, MINUTE - 1, 'NOT'],
-    ['searches by itself where the last round is too long ago', MINUTE, MINUTE, 'YES'],
+    ['does so whether or not rounds come', SWEPT - 1, null, 'IF_PLENTY'],
+    ['that waits is left to the rounds that come', SWEPT, SWEPT - 1, 'NOT'],
+    ['searches by itself where the last round is too long ago', SWEPT, SWEPT, 'YES'],
     ['searches by itself where none ever came', MINUTE, null, 'YES'],
   ])('%s', (_, sinceMs, matchedMs, expected) => {
     expect(own(sinceMs, matchedMs)).toBe(expected);
@@ -31,6 +34,21 @@ describe('a delivery whose city is matched', () => {
 
   test('that was placed long ago begins to wait with its search', () => {
     expect(own(60 * MINUTE, null, 'PENDING')).toBe('IF_PLENTY');
+  });
+
+  test.each([
+    ['is left alone while rounds come', SWEPT, SWEPT - 1, true, false],
+    ['is woken where the last round is too long ago', SWEPT, SWEPT, true, true],
+    ['is woken where none ever came', SWEPT, null, true, true],
+    ['is left alone where it has just searched by itself', SWEPT - 1, null, true, false],
+    ['is woken at once where the feature is off for it, though rounds come', 0, 0, false, true],
+  ])('that waits %s', (_, waitsMs, matchedMs, isMatched, expected) => {
+    const row = {
+      searchAgainAt: NOW - waitsMs + ownNetMs(MINUTE),
+      matchedAt: matchedMs === null ? null : NOW - matchedMs,
+      isMatched,
+    };
+    expect(needsNet(row, NOW, MINUTE)).toBe(expected);
   });
 
   test.each([

@@ -570,6 +570,12 @@ export const SCENARIOS: readonly Scenario[] = [
     play: (stage) => stage.sweep(WORKFLOWS.windowsSweep),
   },
   {
+    workflow: WORKFLOWS.matchingNetSweep,
+    name: 'completed',
+    drivers: [],
+    play: (stage) => stage.sweep(WORKFLOWS.matchingNetSweep),
+  },
+  {
     workflow: WORKFLOWS.openRowsSweep,
     name: 'completed',
     drivers: [],

@@ -26,6 +26,7 @@ import { createEscalationCheck } from '../../activities/sweeps/escalationCheck';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
 import { createZoneSweep } from '../../activities/sweeps/zones';
 import { createErasureSweep } from '../../activities/sweeps/erasures';
+import { createMatchingNet } from '../../activities/sweeps/matchingNet';
 import { createWindowsSweep } from '../../activities/sweeps/windows';
 import { createWindowRisks } from '../../services/windowRisks';
 import type { DispatchLimits } from '../../domain/delivery/decisionContext';
@@ -208,6 +209,15 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     log: { warn: () => {} },
     heartbeat: () => {},
   });
+  const sweepMatchingNet = createMatchingNet({
+    read: poolReader(postgres),
+    features,
+    dispatcher,
+    clock,
+    netMs: limits.matchingNetMs,
+    log: { warn: () => {} },
+    heartbeat: () => {},
+  });
   const sweepErasures = createErasureSweep({
     db,
     erasures: services.erasures,
@@ -249,6 +259,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     checkEscalation,
     sweepLostDrivers,
     sweepWindows,
+    sweepMatchingNet,
     sweepErasures,
   };
   return { activities, handle, shown: { dispatcher, availability, emits, sweepClock, outage } };

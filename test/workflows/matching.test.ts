@@ -1,6 +1,6 @@
 /** Deliveries, drivers, outbox, owner and rounds on a real Temporal (docs/behaviour.md#matching). */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { COMMANDS } from '../../workflows/contract';
+import { COMMANDS, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
 import { PICKUP, TEST_LIMITS } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
@@ -92,7 +92,6 @@ describe('with batch matching on', () => {
 
   test('deliveries go on by themselves within the net once it is killed', async () => {
     world.switches.batchMatching = true;
-    world.deps.limits = { ...TEST_LIMITS, matchingNetMs: 3_000 };
     const {
       cityId,
       deliveries: [delivery],
@@ -100,6 +99,8 @@ describe('with batch matching on', () => {
     if (!delivery) throw new Error('no delivery waits');
     world.switches.batchMatching = false;
     const driverId = await world.addDriver({ cityId }); // nobody is told of them
+    const args = { workflowId: 'matching-net', taskQueue: TASK_QUEUE };
+    await world.env.client.workflow.execute(WORKFLOWS.matchingNetSweep, args);
     const offer = await eventually('the driver is asked', async () => (await liveOffers(cityId))[0], {
       withinMs: 8_000,
     });

@@ -9,7 +9,7 @@ import { startDevServer } from '../support/devServer';
 import { eventually } from '../support/eventually';
 import { workflowsUnderTest } from '../support/workflowsUnderTest';
 
-const TIMES = { escalationCheckMs: 120_000, lostDriversMs: 15_000, windowsMs: 30_000 };
+const TIMES = { escalationCheckMs: 120_000, lostDriversMs: 15_000, windowsMs: 30_000, matchingNetMs: 60_000 };
 
 let env: TestWorkflowEnvironment;
 beforeAll(async () => {

@@ -33,7 +33,7 @@ import { createOrderChanges, type OrderChanges } from './orderChanges';
 import { createOrders, type OrderDeps, type Orders } from './orders';
 import { createOverdueStages, type OverdueStages } from './overdueStages';
 import { createMessageHandler, type MessageDeps } from './outbox/outboxMessages';
-import { type MessageHandler } from './outbox/outboxRelay';
+import { type MessageHandler } from './outbox/sending';
 import {
   type Clock,
   type Dispatcher,
@@ -41,6 +41,7 @@ import {
   type DriverStates,
   type Emitter,
   type Features,
+  type Leasing,
   type Log,
   type NewId,
   type NotifyRelay,
@@ -83,8 +84,10 @@ export type ServiceDeps = {
   settings: ServiceSettings;
   clock: Clock;
   newId: NewId;
-  /** Called after a commit that wrote to the outbox. */
+  /** Called after a commit that left messages to the relay. */
   notifyRelay: NotifyRelay;
+  /** Absent: all messages are left to the relay. */
+  leasing?: Leasing;
 };
 
 /** The use cases that API and worker share. */
@@ -116,15 +119,15 @@ export type Services = {
 };
 
 export function composeServices(deps: ServiceDeps): Services {
-  const { postgres, map, features, settings, clock, newId, notifyRelay } = deps;
+  const { postgres, map, features, settings, clock, newId, notifyRelay, leasing } = deps;
   const { search, ranking, travel, timeScale, searchLeadMs, availability: limits, escalation } = settings;
   const { db } = postgres;
-  const store = createDeliveryStore(postgres);
+  const store = createDeliveryStore(postgres, leasing);
   const zonesOf = createZoneCache(readerOf(db));
   return {
     store,
     orders: createOrders({
-      store: createOrderStore(db, zonesOf),
+      store: createOrderStore(db, zonesOf, leasing),
       newId,
       searchLeadMs,
       limits: settings.orders,
@@ -206,7 +209,7 @@ export function composeMessageHandler(
 ): MessageHandler {
   return createMessageHandler({
     ...outgoing,
-    syncDriver: (driverId) => liveMap.syncDriver(driverId),
+    syncDriver: (driverId, entry) => liveMap.syncDriver(driverId, entry),
     releaseDriver: (driverId, correlationId) => availability.releaseDriver(driverId, correlationId),
     merchantSuspended: (deliveryId, by, correlationId) =>
       supportCases.open(deliveryId, { reason: 'MERCHANT_SUSPENDED', by, correlationId }),
@@ -215,7 +218,7 @@ export function composeMessageHandler(
   });
 }
 
-export type RelayedDeps = Omit<ServiceDeps, 'notifyRelay' | 'dispatcher' | 'settings'> & {
+export type RelayedDeps = Omit<ServiceDeps, 'notifyRelay' | 'leasing' | 'dispatcher' | 'settings'> & {
   dispatcher: Dispatcher;
   emitter: Emitter;
   notifiers: NoticeDeps['notifiers'];
@@ -234,7 +237,7 @@ export function composeRelayedServices(deps: RelayedDeps): {
 } {
   const { postgres, dispatcher, emitter, notifiers, settings, clock, log } = deps;
   const relay = createRelay(postgres, (message, correlationId) => handle(message, correlationId), log);
-  const services = composeServices({ ...deps, notifyRelay: relay.notify });
+  const services = composeServices({ ...deps, notifyRelay: relay.notify, leasing: relay });
   const noticeChannels = createNoticeChannels(clock, log);
   const notify = createNotices({
     notifiers,

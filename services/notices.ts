@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { type Notice, type NoticeAddressee } from '../domain/notices/notice';
 import { createNoticeChannels, type NoticeChannels } from './noticeChannels';
 import { notifications, notificationSeconds, notificationsGivenUp } from './noticeMetrics';
-import { NotBefore } from './outbox/outboxRelay';
+import { NotBefore } from './outbox/sending';
 import { type Clock, type Log, type NoticeOutcome, type Notifier } from './ports';
 
 /**

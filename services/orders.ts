@@ -64,7 +64,8 @@ export type OrderFingerprint = {
 
 /** `again`: a repeat of an accepted order with the same body. */
 export type Taken =
-  | { taken: 'new' | 'again'; deliveryId: string }
+  | { taken: 'new'; deliveryId: string; delivery: NewDelivery; locale: string | null }
+  | { taken: 'again'; deliveryId: string }
   | OrderRefusal
   | { refused: 'IDEMPOTENCY_CONFLICT'; detail: string; fields: readonly string[] }
   | { refused: 'TIME_NOT_POSSIBLE'; detail: string; times: readonly ImpossibleTime[] }
@@ -101,7 +102,9 @@ export type OrderContext = {
 };
 
 /** `keyTaken`: an order has the merchant's key already. `quotaReached`: only with a quota. */
-export type Inserted = 'inserted' | 'keyTaken' | 'quotaReached';
+export type NotInserted = 'keyTaken' | 'quotaReached';
+/** `left` are the messages that the relay has to be notified of. */
+export type Inserted = { left: readonly Message[] } | { refused: NotInserted };
 
 /** A stop with the number that can be called, in E.164; null = none was found in what was given. */
 export type NewStop = OrderStop & { contactPhoneE164: string | null };
@@ -157,7 +160,7 @@ export type OrderDeps = {
   travel: TravelModel;
   /** Divides travel times, as TIME_SCALE divides all durations. */
   timeScale: number;
-  /** Called after a commit that wrote to the outbox. */
+  /** Called after a commit that left messages to the relay. */
   notifyRelay: NotifyRelay;
 };
 
@@ -196,9 +199,10 @@ export function createOrders(deps: OrderDeps): Orders {
       const messages = messagesOf(delivery);
       const quota = isNearQuota(openDeliveries, limits) ? limits.openDeliveriesMax : null;
       const inserted = await store.insert(delivery, entryOf(delivery, order.by), messages, quota);
-      if (inserted !== 'inserted') return takenMeanwhile(deps, order, { request, inserted, now });
-      deps.notifyRelay(messages);
-      return { taken: 'new', deliveryId: delivery.deliveryId };
+      if ('refused' in inserted)
+        return takenMeanwhile(deps, order, { request, refused: inserted.refused, now });
+      if (inserted.left.length > 0) deps.notifyRelay(inserted.left);
+      return { taken: 'new', deliveryId: delivery.deliveryId, delivery, locale: city.locale };
     },
   };
 }
@@ -267,15 +271,11 @@ async function takenBefore(
 async function takenMeanwhile(
   deps: OrderDeps,
   order: Order,
-  {
-    request,
-    inserted,
-    now,
-  }: { request: OrderFingerprint; inserted: Exclude<Inserted, 'inserted'>; now: number },
+  { request, refused, now }: { request: OrderFingerprint; refused: NotInserted; now: number },
 ): Promise<Taken> {
   const { known } = await deps.store.context(order, 0, now);
   if (known) return takenBefore(deps, known, order, request);
-  if (inserted === 'quotaReached') return quotaRefusal(order, deps.limits);
+  if (refused === 'quotaReached') return quotaRefusal(order, deps.limits);
   throw new Error('an order conflicted on its key, but no order with that key exists');
 }
 

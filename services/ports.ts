@@ -26,6 +26,47 @@ export type NewId = () => string;
  */
 export type NotifyRelay = (messages?: readonly Message[]) => void;
 
+/**
+ * Leases messages to this process as they are written: it sends them from memory after the commit, and nobody
+ * has to take them (ADR 54).
+ */
+export interface Leasing {
+  /** @param next which process writes the next messages of this key, as far as is known */
+  lease(key: string, correlationId: string, messages: readonly Message[], next: 'here' | 'elsewhere'): Lease;
+}
+
+/** `known` goes into the rows; see messageRows in adapters/postgres/outbox.ts. */
+export type Lease = {
+  known: readonly (readonly string[] | null)[];
+  /**
+   * Call after the commit, with the rows in the order of the messages.
+   * @returns the messages that are left to the relay
+   */
+  send(written: readonly WrittenMessage[], fresh: Fresh): readonly Message[];
+};
+
+/** A notice is written only where it is the first of its group to say what it says; any other message always. */
+export type WrittenMessage = { id: string; kind: Message['kind']; isLeased: boolean };
+
+/**
+ * What a transaction knew when it wrote its messages, for receivers that would read it again. Only messages that
+ * are sent from memory, right after the commit, come with it.
+ */
+export type Fresh = {
+  /** The order that was taken. */
+  order?: NewOrder;
+  /** The drivers that were changed. */
+  mapEntries?: readonly MapEntry[];
+};
+
+/** What a workflow is started with, besides the delivery's id. */
+export type NewOrder = {
+  merchantId: string;
+  sellerOrderId: string;
+  cityId: string;
+  zoneId: string | null;
+};
+
 /** The log of a process, such as a pino logger. */
 export type Log = Record<'info' | 'warn' | 'error', (fields: object, text: string) => void>;
 
@@ -161,7 +202,12 @@ export interface DriverStates {
    * @returns whether it was recorded
    */
   offerSeen(offerId: string, driverId: string): Promise<boolean>;
+  /** The delivery of an offer that this process recorded as shown. @returns null for any other offer */
+  shownOffer(offerId: string, driverId: string): Promise<ShownOffer | null>;
 }
+
+/** The delivery of an offer. It never changes. */
+export type ShownOffer = { deliveryId: string; merchantId: string; sellerOrderId: string };
 
 /** What ops, merchants and followers of a delivery are sent when they connect; bounded. */
 export interface RoomStates {
@@ -241,7 +287,8 @@ export interface Features {
 
 /** Starts and signals workflows. Every call may be repeated. */
 export interface Dispatcher {
-  startDelivery(deliveryId: string, correlationId: string): Promise<void>;
+  /** @param order of a delivery that was just taken; left out, the row is read, and a closed one is not started */
+  startDelivery(deliveryId: string, correlationId: string, order?: NewOrder): Promise<void>;
   signalDriverLeft(
     deliveryId: string,
     payload: {

@@ -9,7 +9,14 @@ import { type CandidateFacts, type DeliveryStore } from './deliveries/deliverySt
 import { enqueue } from '../adapters/postgres/outbox';
 import { createLiveMap } from './liveMap';
 import { isMatched } from './matching/isMatched';
-import { type Clock, type Dispatcher, type DriverMap, type Features, type NotifyRelay } from './ports';
+import {
+  type Clock,
+  type Dispatcher,
+  type DriverMap,
+  type Features,
+  type MapEntry,
+  type NotifyRelay,
+} from './ports';
 
 export type WakeDeps = {
   db: Database;
@@ -26,7 +33,13 @@ export type WakeDeps = {
   notifyRelay: NotifyRelay;
 };
 
-export type FreeDriver = { driverId: string; passed: readonly string[]; correlationId: string };
+export type FreeDriver = {
+  driverId: string;
+  passed: readonly string[];
+  correlationId: string;
+  /** As the transaction that freed the driver wrote it; left out, it is read. */
+  entry?: MapEntry;
+};
 
 export type Wake = {
   /**
@@ -53,10 +66,10 @@ const MAX_ASKED = 20;
 
 export function createWake(deps: WakeDeps): Wake {
   return {
-    driverFree: async ({ driverId, passed, correlationId }) => {
+    driverFree: async ({ driverId, passed, correlationId, entry }) => {
       if (passed.length >= MAX_HOPS) return null;
       // The woken delivery reads the map, which may not have this driver's change yet.
-      await createLiveMap(deps).syncDriver(driverId);
+      await createLiveMap(deps).syncDriver(driverId, entry);
       const free = await whereFree(deps, driverId);
       if (free === null) return null;
       const { deliveryId, othersAreMatched } = await mostUrgent(deps, free, passed);

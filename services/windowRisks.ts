@@ -26,7 +26,7 @@ export function createWindowRisks(deps: WindowRisksDeps): WindowRisks {
   return {
     report: async (deliveryId, risk, correlationId) => {
       const now = clock();
-      const { entries, messages } = await store.change(
+      const { entries, left } = await store.change(
         deliveryId,
         NO_OTHER_ROWS,
         (state) =>
@@ -41,7 +41,7 @@ export function createWindowRisks(deps: WindowRisksDeps): WindowRisks {
         correlationId,
       );
       countChanges(entries);
-      if (messages.length > 0) notifyRelay(messages);
+      if (left.length > 0) notifyRelay(left);
       return entries.length > 0;
     },
   };

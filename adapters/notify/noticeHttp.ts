@@ -1,5 +1,5 @@
 import { NoticeRefused } from '../../services/notices';
-import { NotBefore } from '../../services/outbox/outboxRelay';
+import { NotBefore } from '../../services/outbox/sending';
 
 /** The longest Retry-After that is honoured. */
 const MAX_REST_MS = 600_000;

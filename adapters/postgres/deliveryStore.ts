@@ -6,7 +6,7 @@ import { type ParcelSize } from '../../domain/driver/vehicles';
 import { type ChangeRequest } from '../../domain/orders/orderChange';
 import { type DeliveryStore, type SearchFacts, type Touched } from '../../services/deliveries/deliveryStore';
 import { ImpossibleEvent } from '../../services/impossibleEvent';
-import { type Read } from '../../services/ports';
+import { type Leasing, type Read } from '../../services/ports';
 import { type ChainHeads } from './audit';
 import { readCandidates } from './candidates';
 import {
@@ -30,7 +30,9 @@ import {
   readOpenCase,
 } from './deliveryRow';
 import { writeDecision } from './deliveryWriter';
+import { writtenEntry } from './mapEntryRow';
 import { readOrderChange, writeOrder } from './orderChangeRow';
+import { NO_LEASES } from '../../services/outbox/leasing';
 import { inTransaction } from './transaction';
 import { countOthersWaiting } from './waitingRows';
 
@@ -38,21 +40,28 @@ import { countOthersWaiting } from './waitingRows';
  * The rows of deliveries in PostgreSQL. Locks are taken in the same order everywhere: the delivery, its
  * drivers by id, then offers and assignments.
  */
-export function createDeliveryStore(postgres: Postgres): DeliveryStore {
+export function createDeliveryStore(postgres: Postgres, leasing: Leasing = NO_LEASES): DeliveryStore {
   const { db } = postgres;
   const read = poolReader(postgres);
   return {
-    change: (deliveryId, touched, make, at, correlationId) =>
-      refusingImpossible(
+    change: async (deliveryId, touched, make, at, correlationId) => {
+      const { decision, lease, written } = await refusingImpossible(
         inTransaction(postgres, async (tx) => {
           const { state, heads, picked, change } = await readState(tx.read, deliveryId, touched);
-          const decision = make(state, picked, change);
-          if (decision.orderWrite) writeOrder(tx, deliveryId, decision.orderWrite, at);
-          if (decision.next !== state || decision.messages.length > 0)
-            writeDecision(tx, state, decision, heads, at, correlationId);
-          return decision;
+          const decided = make(state, picked, change);
+          if (decided.orderWrite) writeOrder(tx, deliveryId, decided.orderWrite, at);
+          if (decided.next === state && decided.messages.length === 0) return { decision: decided };
+          const leased = leasing.lease(deliveryId, correlationId, decided.messages, 'here');
+          const rows = writeDecision(tx, state, decided, heads, { at, correlationId, known: leased.known });
+          rows.catch(() => undefined); // the transaction fails with it
+          // In an object: the rows are answered with the COMMIT, so they must not be waited for here.
+          return { decision: decided, lease: leased, written: { rows } };
         }),
-      ),
+      );
+      if (!lease) return { ...decision, left: [] };
+      const { messages, drivers } = await written.rows;
+      return { ...decision, left: lease.send(messages, { mapEntries: drivers.map(writtenEntry) }) };
+    },
     readUnlocked: (deliveryId, touched) => readUnlocked(db, deliveryId, touched),
     orderChange: (deliveryId, changeId) => readOrderChange(read, deliveryId, changeId),
     searchFacts: (deliveryId) => readSearchFacts(read, deliveryId),

@@ -9,8 +9,17 @@ import {
 } from '../../domain/delivery/deliveryState';
 import { dayIn } from '../../domain/money/workday';
 import { possible } from '../../services/impossibleEvent';
+import { type Lease, type WrittenMessage } from '../../services/ports';
 import { chainEntries, type ChainHeads, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
-import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows, OPEN_GROUPS, WHERE_TOLD } from './outbox';
+import { WRITTEN_ENTRY, type WrittenDriver } from './mapEntryRow';
+import {
+  INSERT_MESSAGES,
+  MESSAGE_ROWS,
+  messageRows,
+  OPEN_GROUPS,
+  WHERE_TOLD,
+  WRITTEN_MESSAGES,
+} from './outbox';
 import { type Transaction } from './transaction';
 
 /** The rows that a decision changes or adds, by table. */
@@ -45,6 +54,7 @@ const NO_ROWS: Rows = {
  * messages. The rows were locked when the state was read. One statement writes all of it, unless a row of a
  * table ends and another begins: then the same statement is sent twice, so that the unique indexes never see
  * both at once.
+ * @returns the rows of the messages and of the drivers
  * @throws ImpossibleEvent if the decision violates a constraint of the rows
  */
 export function writeDecision(
@@ -52,20 +62,31 @@ export function writeDecision(
   before: DeliveryState,
   decision: Decision,
   heads: ChainHeads,
-  at: number,
-  correlationId: string,
-): void {
-  const rows = possible(() => rowsOf(before, decision, heads, at, correlationId));
+  { at, correlationId, known }: { at: number; correlationId: string; known: Lease['known'] },
+): Promise<WrittenRows> {
+  const rows = possible(() => rowsOf(before, decision, heads, { at, correlationId, known }));
   const { newOffers, newAssignments, newCases, entries, messages, ...changed } = rows;
   const begun = { newOffers, newAssignments, newCases, entries, messages };
-  const write = (each: Rows): void =>
+  const write = (each: Rows): Promise<WrittenRows[]> =>
     tx.write(
       CHANGES,
       PARAMETERS.map((name) => JSON.stringify(each[name])),
     );
-  if (!isReplaced(rows)) return write(rows);
-  write({ ...NO_ROWS, ...changed });
-  write({ ...NO_ROWS, ...begun });
+  const written = isReplaced(rows)
+    ? [write({ ...NO_ROWS, ...changed }), write({ ...NO_ROWS, ...begun })]
+    : [write(rows)];
+  return together(written);
+}
+
+/** What a decision wrote that others need: its messages in their order, and the drivers that it changed. */
+export type WrittenRows = { messages: WrittenMessage[]; drivers: WrittenDriver[] };
+
+async function together(written: readonly Promise<WrittenRows[]>[]): Promise<WrittenRows> {
+  const rows = (await Promise.all(written)).flat();
+  return {
+    messages: rows.flatMap(({ messages }) => messages),
+    drivers: rows.flatMap(({ drivers }) => drivers),
+  };
 }
 
 /** Whether a row of one table ends while another row of it begins. */
@@ -82,8 +103,7 @@ function rowsOf(
   before: DeliveryState,
   decision: Decision,
   heads: ChainHeads,
-  at: number,
-  correlationId: string,
+  { at, correlationId, known }: { at: number; correlationId: string; known: Lease['known'] },
 ): Rows {
   const { next } = decision;
   const { deliveryId, cityId, merchantId, sellerOrderId } = next.delivery;
@@ -103,7 +123,7 @@ function rowsOf(
     newAssignments: newAssignments(decision),
     newCases: newCases(before, next),
     entries,
-    messages: messageRows(deliveryId, correlationId, decision.messages),
+    messages: messageRows(deliveryId, correlationId, decision.messages, known),
   };
 }
 
@@ -170,6 +190,7 @@ const CHANGES = `
         WHEN drivers.earned_on = new.earned_on THEN drivers.earned_today_cents ELSE 0 END)::int,
       earned_on = new.earned_on, lapses_in_row = new.lapses_in_row
     FROM ${recordset('drivers', 'drivers')} AS new WHERE drivers.id = new.id
+    RETURNING drivers.erased_at, ${WRITTEN_ENTRY}
   ), new_o AS (
     INSERT INTO offers (id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload,
       choice, created_at, expires_at)
@@ -189,8 +210,12 @@ const CHANGES = `
       resolved_at, resolved_by, resolution, in_group
     FROM ${recordset('escalations', 'newCases')}
   ), e AS (${INSERT_ENTRIES} FROM ${ENTRY_ROWS(parameter('entries'))}),
-  opened AS (${OPEN_GROUPS(parameter('messages'))})
-  ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS(parameter('messages'))} ${WHERE_TOLD}`;
+  opened AS (${OPEN_GROUPS(parameter('messages'))}),
+  m AS (
+    ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS(parameter('messages'))} ${WHERE_TOLD} RETURNING ${WRITTEN_MESSAGES}
+  )
+  SELECT (SELECT coalesce(jsonb_agg(m ORDER BY m.id::bigint), '[]') FROM m) AS messages,
+    (SELECT coalesce(jsonb_agg(dr), '[]') FROM dr WHERE erased_at IS NULL) AS drivers`;
 
 function deliveryRow(delivery: DeliveryFacts, { deliveryHash }: ChainHeads): object {
   return {

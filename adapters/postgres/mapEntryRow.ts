@@ -25,10 +25,30 @@ type Row = {
  * last_fix_at is the time of receipt. The newest position of the history gives the device's time, so that
  * late positions stay late after Redis was lost.
  */
-const COLUMNS = sql`id, city_id, availability, vehicle_kind,
-  pending IS NULL AND live_offers + active_assignments < capacity AS has_room,
-  availability_version, idle_since, last_lat, last_lng, last_fix_at,
+const COLUMNS = sql`drivers.id, drivers.city_id, drivers.availability, drivers.vehicle_kind,
+  drivers.pending IS NULL AND drivers.live_offers + drivers.active_assignments < drivers.capacity AS has_room,
+  drivers.availability_version, drivers.idle_since, drivers.last_lat, drivers.last_lng, drivers.last_fix_at,
   (SELECT max(at) FROM position_fixes WHERE driver_id = drivers.id) AS newest_at`;
+
+/** What a statement that changes drivers returns of them, for `writtenEntry`. */
+export const WRITTEN_ENTRY = COLUMNS.text;
+
+/** Instants in JSON are texts. */
+export type WrittenDriver = Omit<Row, 'idle_since' | 'last_fix_at' | 'newest_at'> & {
+  last_fix_at: string | null;
+  newest_at: string | null;
+};
+
+/** The map entry of a driver as a statement wrote it. */
+export function writtenEntry(row: WrittenDriver): MapEntry {
+  const dateOf = (text: string | null): Date | null => (text === null ? null : new Date(text));
+  return dutyRow({
+    ...row,
+    idle_since: null,
+    last_fix_at: dateOf(row.last_fix_at),
+    newest_at: dateOf(row.newest_at),
+  }).entry;
+}
 
 /** The map entries of these drivers. Unknown and malformed ids are left out. */
 export async function readMapEntries(read: Read, driverIds: readonly string[]): Promise<MapEntry[]> {

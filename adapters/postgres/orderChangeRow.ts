@@ -82,7 +82,7 @@ export function writeOrder(
   };
   const isPickupMoved = fields.includes('pickup.point');
   const values = [deliveryId, changeId, iso(at), JSON.stringify(fields), JSON.stringify([delivery])];
-  tx.write(WRITE, [...values, JSON.stringify(stops), String(isPickupMoved)]);
+  void tx.write(WRITE, [...values, JSON.stringify(stops), String(isPickupMoved)]);
 }
 
 // A driver on the way to another place than before starts anew to come near it.

@@ -1,17 +1,18 @@
 import { v7 as newId } from 'uuid';
 import { type Prisma } from '../../prisma/client/client';
 import {
-  type Inserted,
   type NewDelivery,
   type NewStop,
+  type NotInserted,
   type OrderCity,
   type OrderContext,
   type OrderStore,
 } from '../../services/orders';
-import { type Read } from '../../services/ports';
+import { NO_LEASES } from '../../services/outbox/leasing';
+import { type Leasing, type Read, type WrittenMessage } from '../../services/ports';
 import { chainEntries, ENTRY_ROWS, INSERT_ENTRIES } from './audit';
 import { type Database, readerOf, sql } from './database';
-import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows } from './outbox';
+import { INSERT_MESSAGES, MESSAGE_ROWS, messageRows, WRITTEN_MESSAGES } from './outbox';
 import { readTakenOrder } from './takenOrderRow';
 import { stopsInForce } from './zoneActRows';
 import { createZoneCache, type ZoneAt, type ZonesOf, zonesVersion } from './zoneCache';
@@ -23,7 +24,11 @@ type ContextRow = Omit<OrderContext, 'city'> & {
 };
 
 /** Stores orders in PostgreSQL. */
-export function createOrderStore(db: Database, zonesOf: ZonesOf = createZoneCache(readerOf(db))): OrderStore {
+export function createOrderStore(
+  db: Database,
+  zonesOf: ZonesOf = createZoneCache(readerOf(db)),
+  leasing: Leasing = NO_LEASES,
+): OrderStore {
   const read = readerOf(db);
   return {
     context: async ({ merchantId, sellerOrderId, cityId }, countedTo, now) => {
@@ -50,20 +55,25 @@ export function createOrderStore(db: Database, zonesOf: ZonesOf = createZoneCach
       const { cityId, deliveryId, merchantId, sellerOrderId, createdAt, correlationId } = delivery;
       const subject = { cityId, deliveryId, merchantId, sellerOrderId, deliveryHash: null, driverHashes: {} };
       const { rows, heads } = chainEntries(subject, [entry], createdAt, correlationId);
+      // The delivery's workflow writes the next messages, in a worker.
+      const lease = leasing.lease(deliveryId, correlationId, messages, 'elsewhere');
       const values = [
         [deliveryRow(delivery, heads.deliveryHash)],
         [stopRow(deliveryId, 'PICKUP', delivery.pickup), stopRow(deliveryId, 'DROPOFF', delivery.dropoff)],
         rows,
-        messageRows(deliveryId, correlationId, messages),
+        messageRows(deliveryId, correlationId, messages, lease.known),
       ];
-      const write = async (by: Read): Promise<Inserted> => {
-        const [written] = await by<{ count: number }>({
+      const write = async (by: Read): Promise<WrittenMessage[] | 'keyTaken'> => {
+        const [written] = await by<{ count: number; messages: WrittenMessage[] }>({
           text: INSERT,
           values: values.map((each) => JSON.stringify(each)),
         });
-        return written?.count === 1 ? 'inserted' : 'keyTaken';
+        return written?.count === 1 ? written.messages : 'keyTaken';
       };
-      return quota === null ? write(read) : withinQuota(db, merchantId, quota, write);
+      const written = quota === null ? await write(read) : await withinQuota(db, merchantId, quota, write);
+      return typeof written === 'string'
+        ? { refused: written }
+        : { left: lease.send(written, { order: delivery }) };
     },
   };
 }
@@ -79,8 +89,8 @@ function withinQuota(
   db: Database,
   merchantId: string,
   quota: number,
-  write: (by: Read) => Promise<Inserted>,
-): Promise<Inserted> {
+  write: (by: Read) => Promise<WrittenMessage[] | 'keyTaken'>,
+): Promise<WrittenMessage[] | NotInserted> {
   return db.$transaction(async (tx) => {
     const locked = readerOf(tx);
     await locked(sql`SELECT pg_advisory_xact_lock(hashtextextended(${`orders of ${merchantId}`}, 0))::text`);
@@ -118,8 +128,10 @@ const INSERT = `
     ${INSERT_ENTRIES} FROM ${ENTRY_ROWS('$3')} WHERE EXISTS (SELECT FROM d)
   ), m AS (
     ${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$4')} WHERE EXISTS (SELECT FROM d)
+    RETURNING ${WRITTEN_MESSAGES}
   )
-  SELECT count(*)::int AS count FROM d`;
+  SELECT (SELECT count(*)::int FROM d) AS count,
+    (SELECT coalesce(jsonb_agg(m ORDER BY m.id::bigint), '[]') FROM m) AS messages`;
 
 function deliveryRow(delivery: NewDelivery, auditHash: Uint8Array | null): object {
   const { createdAt } = delivery;

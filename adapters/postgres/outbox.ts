@@ -1,6 +1,6 @@
 import { type Message } from '../../domain/notices/message';
 import { type Notice, type NoticeAddressee } from '../../domain/notices/notice';
-import { type Read } from '../../services/ports';
+import { type Lease, type Read } from '../../services/ports';
 import { type Database, sql, type Tx } from './database';
 
 /** A message in the outbox. */
@@ -23,15 +23,27 @@ export async function enqueue(
   );
 }
 
+/**
+ * The rows of messages, in their order. `known` says of each message which unsent events of its key this process
+ * sends before it, or null where it is left to the relay (ADR 54).
+ */
 export function messageRows(
   key: string,
   correlationId: string,
   messages: readonly Message[],
+  known: Lease['known'] = [],
 ): Record<string, unknown>[] {
-  return messages.map((message) => {
+  return messages.map((message, index) => {
     if (message.kind === 'notify') return noticeRow(message, correlationId);
     const { kind, ...payload } = message;
-    return { kind, key, payload, correlation_id: correlationId, notice_group: null };
+    return {
+      kind,
+      key,
+      payload,
+      correlation_id: correlationId,
+      notice_group: null,
+      known: known[index] ?? null,
+    };
   });
 }
 
@@ -65,13 +77,6 @@ function noticeKey({ to, about }: Notice): string {
   return `${to.kind}/${about}`;
 }
 
-/** The INSERT without its rows, for use inside a larger statement. */
-export const INSERT_MESSAGES =
-  'INSERT INTO outbox (kind, key, payload, correlation_id) SELECT kind, key, payload, correlation_id';
-export const MESSAGE_ROWS = (json: string): string =>
-  `jsonb_to_recordset(${json}::jsonb)
-    AS message(kind text, key text, payload jsonb, correlation_id text, notice_group jsonb)`;
-
 /**
  * Opens the groups of these notices, or raises their level, as a part `opened` of the statement that inserts them
  * (ADR 51). A row that exists is locked until the commit even where nothing changes: the sweep, which ends groups, then
@@ -93,6 +98,24 @@ export const WHERE_TOLD = 'WHERE message.notice_group IS NULL OR message.key IN 
 
 /** A message whose relay has been silent for this long is sent again: the relay died. */
 const LEASE_MS = 10_000;
+
+/**
+ * The INSERT without its rows, for use inside a larger statement. A leased message counts as taken by the process
+ * that writes it.
+ */
+export const INSERT_MESSAGES = `INSERT INTO outbox (kind, key, payload, correlation_id, attempts, next_at)
+  SELECT kind, key, payload, correlation_id, leased::int,
+    now() + leased::int * interval '${LEASE_MS} milliseconds'`;
+/** An event is not leased while an earlier one of its key is unsent that another process has, or that failed. */
+export const MESSAGE_ROWS = (json: string): string =>
+  `(SELECT message.*, message.known IS NOT NULL AND NOT (message.kind = 'emit' AND EXISTS (
+      SELECT FROM outbox earlier WHERE earlier.key = message.key AND earlier.kind = 'emit'
+        AND earlier.sent_at IS NULL AND earlier.id <> ALL (message.known))) AS leased
+    FROM jsonb_to_recordset(${json}::jsonb)
+      AS message(kind text, key text, payload jsonb, correlation_id text, notice_group jsonb,
+        known bigint[])) AS message`;
+/** What INSERT_MESSAGES returns, in the order of the messages. A notice of a group may have no row. */
+export const WRITTEN_MESSAGES = `id::text AS id, kind, attempts = 1 AS "isLeased"`;
 
 /**
  * Rows hold whole ms, rounded: a message of this instant may lie up to half a ms ahead, and would wait for

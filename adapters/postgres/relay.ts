@@ -1,18 +1,16 @@
 import { type Message } from '../../domain/notices/message';
 import { type NoticeAddressee } from '../../domain/notices/notice';
-import {
-  type Lane,
-  LANES,
-  type MessageHandler,
-  OutboxRelay,
-  type Pace,
-} from '../../services/outbox/outboxRelay';
-import { type Log, type NotifyRelay } from '../../services/ports';
+import { DirectLane } from '../../services/outbox/directLane';
+import { createLeasing } from '../../services/outbox/leasing';
+import { type Lane, LANES, OutboxRelay, type Pace } from '../../services/outbox/outboxRelay';
+import { type MessageHandler, type Outbox, Sending } from '../../services/outbox/sending';
+import { SentMarks } from '../../services/outbox/sentMarks';
+import { type Leasing, type Log, type NotifyRelay } from '../../services/ports';
 import { poolReader, type Postgres } from './database';
 import { type Due, markSent, putBack, takeDue, whatIsDue } from './outbox';
 
 /** `notify` wakes the lanes of these messages, or all lanes except those of notices and acts if none are given. */
-export type Relay = { start(): void; notify: NotifyRelay; stop(): Promise<void> };
+export type Relay = Leasing & { start(): void; notify: NotifyRelay; stop(): Promise<void> };
 
 const POLL_MS = 500;
 /** The most open calls to one channel in one process. */
@@ -22,22 +20,41 @@ const NOTICES_AT_ONCE: Readonly<Record<NoticeAddressee['kind'], number>> = {
   driver: 50,
 };
 
-/** Relays the outbox of this database, lane by lane. */
-export function createRelay(postgres: Postgres, handle: MessageHandler, log: Pick<Log, 'warn'>): Relay {
+/**
+ * Relays the outbox of this database, lane by lane.
+ * @param gatheredMs how long a message that was leased and sent waits to be marked with others
+ */
+export function createRelay(
+  postgres: Postgres,
+  handle: MessageHandler,
+  log: Pick<Log, 'warn'>,
+  gatheredMs?: number,
+): Relay {
   const { db } = postgres;
   const read = poolReader(postgres);
+  const marks = new SentMarks((ids) => markSent(read, ids), log, gatheredMs);
+  const returnMessage: Outbox['putBack'] = (message, error, minDelayMs) =>
+    putBack(db, message, error, minDelayMs);
   const lanes = Object.values<Lane>(LANES).map((lane) => ({
     lane,
     relay: new OutboxRelay(
       {
-        takeDue: (limit) => takeDue(read, lane.kinds, limit, lane),
+        takeDue: async (limit) => {
+          await marks.flush(); // what waits for an event that was sent need not wait for its mark
+          return takeDue(read, lane.kinds, limit, lane);
+        },
         markSent: (ids) => markSent(read, ids),
-        putBack: (message, error, minDelayMs) => putBack(db, message, error, minDelayMs),
+        putBack: returnMessage,
       },
       handle,
       log,
       paceOf(lane),
     ),
+    // Notices and acts wait in the outbox for their turn.
+    direct:
+      paceOf(lane) === 'batches'
+        ? new DirectLane(new Sending({ putBack: returnMessage }, handle, log), marks, log)
+        : undefined,
   }));
   const notifyLanes = (isMeant: (lane: Lane) => boolean): void =>
     lanes.filter(({ lane }) => isMeant(lane)).forEach(({ relay }) => relay.notify());
@@ -45,13 +62,20 @@ export function createRelay(postgres: Postgres, handle: MessageHandler, log: Pic
     const due = await whatIsDue(read);
     notifyLanes((lane) => due.some((each) => isOf(lane, each)));
   }, log);
+  // Notices and acts are left to the poll: a commit does not pay for four more queries.
+  const notify: NotifyRelay = (messages) => notifyLanes((lane) => isNotifiedBy(lane, messages));
+  const directOf = (kind: Message['kind']): DirectLane | undefined =>
+    lanes.find(({ lane, direct }) => direct && lane.kinds.includes(kind))?.direct;
   return {
     start: () => poll.start(),
-    // Notices and acts are left to the poll: a commit does not pay for four more queries.
-    notify: (messages) => notifyLanes((lane) => isNotifiedBy(lane, messages)),
+    notify,
+    ...createLeasing(directOf, notify),
     stop: async () => {
+      const sent = Promise.all(lanes.flatMap(({ direct }) => (direct ? [direct.stop()] : [])));
       await poll.stop();
       await Promise.all(lanes.map(({ relay }) => relay.stop()));
+      await sent;
+      await marks.stop();
     },
   };
 }

@@ -20,10 +20,11 @@ export type Connections = {
 export type Transaction = {
   read: Read;
   /**
-   * A statement whose rows are not needed. It is sent together with the COMMIT; if it fails, the transaction
-   * fails.
+   * A statement whose rows are not needed before the commit. It is sent together with the COMMIT; if it fails, the
+   * transaction fails.
+   * @returns its rows, to be awaited after the transaction
    */
-  write(text: string, values: readonly string[]): void;
+  write<R extends Record<string, unknown>>(text: string, values: readonly string[]): Promise<R[]>;
 };
 
 /**
@@ -78,7 +79,11 @@ async function begunAndCommitted<T>(
       await begun; // without a transaction, the locks of a read would hold nothing
       return (await answered).rows;
     },
-    write: (text, values) => void send(text, values),
+    write: <R extends Record<string, unknown>>(text: string, values: readonly string[]) => {
+      const written = send<R>(text, values).then(({ rows }) => rows);
+      written.catch(() => undefined); // the transaction fails with it
+      return written;
+    },
   });
   const committed = send('COMMIT');
   await Promise.all(sent);

@@ -2,7 +2,7 @@ import { type ReachedLevel } from '../../domain/delivery/escalation';
 import { type Point } from '../../domain/geo/places';
 import { type ParcelSize } from '../../domain/driver/vehicles';
 import { type Read } from '../../services/ports';
-import { type Database, msOf, sql } from './database';
+import { type Database, msOf, readerOf, sql } from './database';
 
 /** A delivery that is looking for a driver. `payCents` includes the bonus, as an offer would show it. */
 export type WaitingDelivery = {
@@ -21,16 +21,17 @@ export async function readWaiting(
   db: Database,
   { cityId, limit, offset }: { cityId: string; limit: number; offset: number },
 ): Promise<WaitingDelivery[]> {
-  const rows = await db.$queryRaw<
-    (Omit<WaitingDelivery, 'pickup' | 'readyAt' | 'broadcastSince'> &
-      Point & { readyAt: Date; broadcastSince: Date | null })[]
-  >`
+  const read = readerOf(db);
+  const rows = await read<
+    Omit<WaitingDelivery, 'pickup' | 'readyAt' | 'broadcastSince'> &
+      Point & { readyAt: Date; broadcastSince: Date | null }
+  >(sql`
     SELECT d.id AS "deliveryId", s.lat, s.lng, d.search_round AS round, d.escalation_level AS level,
       d.parcel_size AS "parcelSize", d.pay_cents + d.bonus_cents AS "payCents", d.ready_at AS "readyAt",
       d.broadcast_since AS "broadcastSince"
     FROM deliveries d JOIN stops s ON s.delivery_id = d.id AND s.kind = 'PICKUP'
     WHERE d.city_id = ${cityId} AND d.status = 'SEARCHING' AND d.held_reason IS NULL
-      ORDER BY d.escalation_level DESC, d.search_at, d.id LIMIT ${limit} OFFSET ${offset}`;
+      ORDER BY d.escalation_level DESC, d.search_at, d.id LIMIT ${limit} OFFSET ${offset}`);
   return rows.map(({ lat, lng, readyAt, broadcastSince, ...row }) => ({
     ...row,
     pickup: { lat, lng },

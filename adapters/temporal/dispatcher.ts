@@ -25,17 +25,10 @@ import {
 } from '../../workflows/contract';
 import { type Answer } from '../../domain/delivery/deliveryState';
 import { type ActCommand } from '../../domain/zones/zoneAct';
-import { type Dispatcher } from '../../services/ports';
+import { type Dispatcher, type NewOrder } from '../../services/ports';
 import { type Database, readerOf, sql } from '../postgres/database';
 
-type Started = {
-  id: string;
-  merchantId: string;
-  sellerOrderId: string;
-  cityId: string;
-  zoneId: string | null;
-  status: string;
-};
+type Started = NewOrder & { id: string; status: string };
 
 /** Time limit of one call to Temporal; the outbox retries. */
 const CALL_TIMEOUT_MS = 5_000;
@@ -66,8 +59,9 @@ export function createDispatcher(
     deliveryId: string,
     correlationId: string,
     act: (started: Started, options: StartOptions) => Promise<unknown>,
+    order?: NewOrder,
   ): Promise<void> => {
-    const delivery = await open(deliveryId);
+    const delivery = order ? { ...order, id: deliveryId, status: 'PENDING' } : await open(deliveryId);
     if (!delivery) return;
     await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
       act(delivery, {
@@ -78,8 +72,13 @@ export function createDispatcher(
   };
   const { workflow } = client;
   return {
-    startDelivery: (deliveryId, correlationId) =>
-      send(deliveryId, correlationId, (_delivery, options) => workflow.start(WORKFLOWS.delivery, options)),
+    startDelivery: (deliveryId, correlationId, order) =>
+      send(
+        deliveryId,
+        correlationId,
+        (_delivery, options) => workflow.start(WORKFLOWS.delivery, options),
+        order,
+      ),
     signalDriverLeft: (deliveryId, payload) =>
       send(deliveryId, payload.correlationId, (_delivery, options) =>
         workflow.signalWithStart(WORKFLOWS.delivery, {

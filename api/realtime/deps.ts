@@ -21,7 +21,7 @@ export type GatewayDeps = {
   /** Publishes events; the gateway duplicates it for subscribing. */
   redis: Redis;
   readToken: TokenReader;
-  driverStates: DriverStates;
+  driverStates: Pick<DriverStates, 'read' | 'offerSeen'>;
   roomStates: RoomStates;
   /** All cities, for ops with access to all of them. */
   cityIds: () => Promise<readonly string[]>;

@@ -11,6 +11,7 @@ import { createDispatcher } from '../../adapters/temporal/dispatcher';
 import { composeServices } from '../../services/compose';
 import { createDeliveryActivities, type DeliveryActivities } from '../../activities/delivery';
 import { answerFromRow, type EventInput } from '../../services/deliveries/deliveryEvents';
+import type { Leasing } from '../../services/ports';
 import { createFeatureService } from '../../services/features/featureService';
 import { createFeatureRegistry } from '../../services/features/featureRegistry';
 import { createCommandSender, type WorkflowUpdates } from '../../api/commands/commandSender';
@@ -28,6 +29,10 @@ export type World = ReturnType<typeof createWorld>;
 /** A P-256 point, as in VAPID. */
 const PUSH_KEY = 'BDd3_hVL9fZi9Ybo2UUzA284WG5FZR30_95YeZJsiApwXKpNcF1rRPF3foIiBHXRdJI2Qhumhf6_LFTeZaNndIo';
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
+/** Messages are written as by a process that sends them itself. They wait for the end of their leases. */
+const NEVER_SENT: Leasing = {
+  lease: (_key, _correlationId, messages) => ({ known: messages.map(() => []), send: () => [] }),
+};
 const NO_CHANGE_CHANNEL = { listen: () => {}, publish: async () => {}, stop: async () => {} };
 
 // eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types -- World is its type
@@ -58,6 +63,7 @@ export function createWorld({
   const client = new Client({ connection: Connection.lazy({ address: '127.0.0.1:1' }) });
   const dispatcher = createDispatcher(client, db);
   const services = composeServices({
+    leasing: NEVER_SENT,
     postgres,
     map,
     features,

@@ -37,7 +37,7 @@ export type RowDeps = {
 
 export type DeliveryDeps = RowDeps &
   DriverSearchDeps & {
-    /** Called after a commit that wrote to the outbox. */
+    /** Called after a commit that left messages to the relay. */
     notifyRelay: NotifyRelay;
     /**
      * Called at the start of an attempt. The returned function tells whether the workflow has given up the
@@ -88,7 +88,7 @@ export async function handleEvent(
   stop();
   countChanges(decision.entries);
   if (before) observeReassignment(before, decision.next, now);
-  if (decision.messages.length > 0) deps.notifyRelay(decision.messages);
+  if (decision.left.length > 0) deps.notifyRelay(decision.left);
   const known = snapshotOf(decision.next, deps.limits, featuresOf(deps, decision.next));
   return { known: byClockAhead(dueBy(known, { now, at: atHere }), aheadMs), answer: decision.answer };
 }

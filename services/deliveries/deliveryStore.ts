@@ -6,6 +6,7 @@ import { type ParcelSize } from '../../domain/driver/vehicles';
 import { type CityPay } from '../../domain/money/cityPay';
 import { type Point } from '../../domain/geo/places';
 import { type ChangeRequest } from '../../domain/orders/orderChange';
+import { type Message } from '../../domain/notices/message';
 import { type ShownDelivery } from '../../domain/notices/realtimeEvents';
 import { type Candidate } from '../../domain/matching/candidate';
 
@@ -57,6 +58,9 @@ export type CandidateQuery = {
   now: number;
 };
 
+/** A decision that was committed. `left` are its messages that the relay has to be notified of. */
+export type Written = Decision & { left: readonly Message[] };
+
 /** The delivery's rows. */
 export interface DeliveryStore {
   /**
@@ -70,7 +74,7 @@ export interface DeliveryStore {
     make: (state: DeliveryState, picked: readonly string[], change: ChangeRequest | null) => Decision,
     at: number,
     correlationId: string,
-  ): Promise<Decision>;
+  ): Promise<Written>;
   /** The state without locks, in one snapshot. */
   readUnlocked(deliveryId: string, touched: Touched): Promise<DeliveryState | undefined>;
   searchFacts(deliveryId: string): Promise<SearchFacts | undefined>;

@@ -1,16 +1,16 @@
 import { type Actor } from '../../domain/delivery/status';
 import { type Message, withAllOps } from '../../domain/notices/message';
 import { type Notice } from '../../domain/notices/notice';
-import { type MessageHandler } from './outboxRelay';
+import { type MessageHandler } from './sending';
 import { atMostOnceASecond } from '../matching/roundCalls';
-import { type Dispatcher, type Emitter } from '../ports';
+import { type Dispatcher, type Emitter, type Fresh, type MapEntry } from '../ports';
 
 /** The receivers of outbox messages. Every message may come twice. */
 export type MessageDeps = {
   dispatcher: Dispatcher;
   emitter: Emitter;
-  /** Writes the PostgreSQL state of this driver to the live map. */
-  syncDriver: (driverId: string) => Promise<unknown>;
+  /** Writes the PostgreSQL state of this driver to the live map; `entry` where it need not be read. */
+  syncDriver: (driverId: string, entry?: MapEntry) => Promise<unknown>;
   /** Ends the jobs and offers of a driver who can no longer work. */
   releaseDriver: (driverId: string, correlationId: string) => Promise<unknown>;
   /** Opens a case for a delivery whose merchant was suspended. */
@@ -22,6 +22,7 @@ export type MessageDeps = {
     driverId: string;
     passed: readonly string[];
     correlationId: string;
+    entry?: MapEntry;
   }) => Promise<unknown>;
   /** Sends a notice; see services/notices.ts. */
   notify: (notice: Notice) => Promise<unknown>;
@@ -38,10 +39,10 @@ export function createMessageHandler({
   notify,
 }: MessageDeps): MessageHandler {
   const callRound = atMostOnceASecond(dispatcher);
-  return async (message: Message, correlationId: string): Promise<void> => {
+  return async (message: Message, correlationId: string, fresh: Fresh = {}): Promise<void> => {
     switch (message.kind) {
       case 'startDelivery':
-        return dispatcher.startDelivery(message.deliveryId, correlationId);
+        return dispatcher.startDelivery(message.deliveryId, correlationId, fresh.order);
       case 'driverLeft': {
         const { deliveryId, driverId, offerId = null, assignmentId = null, why } = message;
         return dispatcher.signalDriverLeft(deliveryId, {
@@ -69,7 +70,12 @@ export function createMessageHandler({
           correlationId,
         });
       case 'driverFree':
-        return void (await driverFree({ driverId: message.driverId, passed: message.passed, correlationId }));
+        return void (await driverFree({
+          driverId: message.driverId,
+          passed: message.passed,
+          correlationId,
+          entry: entryOf(fresh, message.driverId),
+        }));
       case 'roundDue':
         return callRound(message.cityId, correlationId);
       case 'letGo':
@@ -79,7 +85,7 @@ export function createMessageHandler({
       case 'zoneAct':
         return void (await zoneAct({ actId: message.actId, deliveryId: message.deliveryId }));
       case 'syncDriver':
-        return void (await syncDriver(message.driverId));
+        return void (await syncDriver(message.driverId, entryOf(fresh, message.driverId)));
       case 'endAvailabilityLater':
         return dispatcher.endAvailabilityLater({
           driverId: message.driverId,
@@ -97,6 +103,10 @@ export function createMessageHandler({
         return unknownMessage(message);
     }
   };
+}
+
+function entryOf({ mapEntries }: Fresh, driverId: string): MapEntry | undefined {
+  return mapEntries?.find((entry) => entry.driverId === driverId);
 }
 
 /**

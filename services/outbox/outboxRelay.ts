@@ -2,16 +2,7 @@ import { type Message } from '../../domain/notices/message';
 import { type NoticeAddressee } from '../../domain/notices/notice';
 import { type Enqueued } from '../../adapters/postgres/outbox';
 import { type Log } from '../ports';
-
-/** What the relay needs of the outbox table; see adapters/outbox.ts. */
-export interface Outbox {
-  takeDue(limit: number): Promise<Enqueued[]>;
-  markSent(ids: readonly bigint[]): Promise<void>;
-  /** @param minDelayMs it is not due earlier */
-  putBack(message: Enqueued, error: string, minDelayMs?: number): Promise<void>;
-}
-
-export type MessageHandler = (message: Message, correlationId: string) => Promise<void>;
+import { heldBack, type MessageHandler, type Outbox, Sending } from './sending';
 
 /**
  * The messages of one lane. `to` limits it to notices of this addressee. `afterMs` is their minimum age. `atOnce`:
@@ -50,37 +41,28 @@ const BATCH = 100;
  */
 export type Pace = 'batches' | { atOnce: number };
 
-/** A receiver asked for a delay before the next attempt. */
-export class NotBefore extends Error {
-  override name = 'NotBefore';
-
-  constructor(
-    message: string,
-    readonly delayMs: number,
-  ) {
-    super(message);
-  }
-}
-
 /**
- * Sends the messages of one outbox lane when notified: after a commit, and by the poll for messages of a dead
- * process (ADR 3). Delivery is at least once, so handlers must be idempotent. Any number of processes may
- * relay concurrently.
+ * Takes and sends the messages of one outbox lane when notified: after a commit whose messages were not leased
+ * (ADR 54), and by the poll for messages of a dead process (ADR 3). Delivery is at least once, so handlers must
+ * be idempotent. Any number of processes may relay concurrently.
  */
 export class OutboxRelay {
   private running: Promise<void> | null = null;
   private again = false;
   private stopped = false;
   private readonly apart = new Set<Promise<void>>();
+  private readonly sending: Sending;
   /** The last take reached the limit, so more may be due. */
   private wasFull = false;
 
   constructor(
     private readonly outbox: Outbox,
-    private readonly handle: MessageHandler,
+    handle: MessageHandler,
     private readonly log: Pick<Log, 'warn'>,
     private readonly pace: Pace = 'batches',
-  ) {}
+  ) {
+    this.sending = new Sending(outbox, handle, log);
+  }
 
   /** Call after a commit that put messages in. Returns at once. */
   notify(): void {
@@ -146,37 +128,11 @@ export class OutboxRelay {
     let isHeldBack = false;
     for (const each of messages) {
       const isEmit = each.message.kind === 'emit';
-      const failure: Error | null =
-        isEmit && isHeldBack ? new Error('waits for an earlier one') : await this.trySend(each);
+      const failure: Error | null = isEmit && isHeldBack ? heldBack() : await this.sending.attempt(each);
       if (failure === null) sent.push(each.id);
-      else
-        await this.outbox.putBack(
-          each,
-          failure.message,
-          failure instanceof NotBefore ? failure.delayMs : undefined,
-        );
+      else await this.sending.putBack(each, failure);
       isHeldBack ||= isEmit && failure !== null;
     }
     return sent;
-  }
-
-  /** @returns what went wrong, or null */
-  private async trySend(each: Enqueued): Promise<Error | null> {
-    try {
-      await this.handle(each.message, each.correlationId);
-      return null;
-    } catch (error) {
-      this.log.warn(
-        {
-          err: error,
-          outboxId: String(each.id),
-          kind: each.message.kind,
-          correlationId: each.correlationId,
-          attempts: each.attempts,
-        },
-        'message not sent; trying again',
-      );
-      return error instanceof Error ? error : new Error(String(error));
-    }
   }
 }

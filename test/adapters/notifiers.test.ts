@@ -10,7 +10,7 @@ import { isPublicAddress, publicLookup } from '../../adapters/notify/publicLooku
 import { createSlackNotifier } from '../../adapters/notify/slackNotifier';
 import { createWebPushNotifier, type WebPushDeps } from '../../adapters/notify/webPushNotifier';
 import { NoticeRefused } from '../../services/notices';
-import { NotBefore } from '../../services/outbox/outboxRelay';
+import { NotBefore } from '../../services/outbox/sending';
 import type { Log, Notifier } from '../../services/ports';
 import type { Notice } from '../../domain/notices/notice';
 import { createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';

@@ -120,6 +120,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
   const {
     db,
     postgres,
+    leasing,
     deps: { notifyRelay, features, store, limits, travel, timeScale },
   } = world;
   const log = pino({ level: 'silent' });
@@ -148,6 +149,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
     clock,
     newId,
     notifyRelay,
+    leasing,
   });
   return {
     ...services,

@@ -7,8 +7,9 @@ import { createDeliveryStore } from '../../adapters/postgres/deliveryStore';
 import { createRelay, type Relay } from '../../adapters/postgres/relay';
 import { createDeliveryActivities, type DeliveryActivities } from '../../activities/delivery';
 import type { DeliveryDeps } from '../../services/deliveries/deliveryEvents';
-import type { MessageHandler } from '../../services/outbox/outboxRelay';
-import type { Features } from '../../services/ports';
+import type { MessageHandler } from '../../services/outbox/sending';
+import { NO_LEASES } from '../../services/outbox/leasing';
+import type { Features, Leasing } from '../../services/ports';
 import { AVAILABILITY_LIMITS, type Availability } from '../../domain/driver/availability';
 import type { DispatchLimits } from '../../domain/delivery/decisionContext';
 import type { Point } from '../../domain/geo/places';
@@ -57,8 +58,16 @@ export type DispatchWorld = FreshDatabase & {
     autoReassignment: boolean;
     batchMatching: boolean;
   };
-  /** Relays the outbox to a handler; notified by the activities. */
-  relayTo(handle: MessageHandler): { stop(): Promise<void> };
+  /**
+   * Relays the outbox to a handler; notified by the activities, whose messages it sends from memory. `polls`: it
+   * also finds what it was not told of.
+   */
+  relayTo(
+    handle: MessageHandler,
+    options?: { polls?: boolean; gatheredMs?: number },
+  ): { stop(): Promise<void> };
+  /** Of the relay, as long as there is one. */
+  leasing: Leasing;
   /** A city of a test's own, so that no other test's deliveries want its drivers. */
   addCity(): Promise<string>;
   addDriver(driver?: NewDriver): Promise<string>;
@@ -109,8 +118,11 @@ export async function createDispatchWorld(): Promise<DispatchWorld> {
     batchMatching: false,
   };
   const relays: Relay[] = [];
+  const leasing: Leasing = {
+    lease: (...written) => (relays[0] ?? NO_LEASES).lease(...written),
+  };
   const deps: DeliveryDeps = {
-    store: createDeliveryStore(database.postgres),
+    store: createDeliveryStore(database.postgres, leasing),
     map,
     features: featuresOf(switches),
     clock: Date.now,
@@ -127,10 +139,11 @@ export async function createDispatchWorld(): Promise<DispatchWorld> {
     deps,
     switches,
     activities: createDeliveryActivities(deps),
-    relayTo: (handle) => {
-      const relay = createRelay(database.postgres, handle, { warn: () => {} });
+    leasing,
+    relayTo: (handle, { polls = true, gatheredMs } = {}) => {
+      const relay = createRelay(database.postgres, handle, { warn: () => {} }, gatheredMs);
       relays.push(relay);
-      relay.start();
+      if (polls) relay.start();
       return { stop: async () => void (await stopRelays()) };
     },
     addCity: () => addCity(),

@@ -113,6 +113,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     db,
     postgres,
     map,
+    leasing,
     deps: { features, limits, travel, timeScale, notifyRelay },
   } = world;
   const clock: Clock = Date.now;
@@ -138,6 +139,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     clock,
     newId,
     notifyRelay,
+    leasing,
   });
   const { availability } = services;
   const presence = createPresence({

@@ -38,7 +38,7 @@ type CalledServices = Pick<
 
 /** The dependencies of the API. `main.ts` and the tests provide them; routes build no clients. */
 export type ApiDeps = CalledServices & {
-  driverStates: Pick<DriverStates, 'read' | 'offerSeen'>;
+  driverStates: DriverStates;
   roomStates: Pick<RoomStates, 'tracking'>;
   /** Null: customers cannot follow deliveries. */
   tracking: TrackingTokens | null;

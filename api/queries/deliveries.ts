@@ -1,3 +1,4 @@
+import type { NewDelivery, NewStop } from '../../services/orders';
 import type { Read } from '../../services/ports';
 import { Prisma, type PrismaClient } from '../../prisma/client/client';
 import type { Caller } from '../auth/caller';
@@ -116,6 +117,50 @@ export async function findDelivery(
     FROM deliveries WHERE id = ${id}::uuid AND ${deliveryIsOf(caller)}`);
   return found ?? null;
 }
+
+/** The row of a delivery that was just taken, as it was written. */
+export function newSummary(delivery: NewDelivery, locale: string | null): DeliverySummaryRow {
+  const { deliveryId: id, merchantId, sellerOrderId, cityId, zoneId, parcelSize, currency } = delivery;
+  const { feeCents, payCents, distanceMeters, correlationId } = delivery;
+  const createdAt = new Date(delivery.createdAt);
+  return {
+    ...{ id, merchantId, sellerOrderId, cityId, zoneId, parcelSize, currency },
+    ...{ feeCents, payCents, distanceMeters, correlationId, createdAt },
+    ...NOT_BEGUN,
+    statusChangedAt: createdAt,
+    readyAt: new Date(delivery.readyAt),
+    windowFrom: dateOf(delivery.windowFrom),
+    windowTo: dateOf(delivery.windowTo),
+    searchAt: new Date(delivery.searchAt),
+    city: { locale },
+    stops: [stopOf('PICKUP', delivery.pickup), stopOf('DROPOFF', delivery.dropoff)],
+  };
+}
+
+/** What every delivery has when it is taken. */
+const NOT_BEGUN = {
+  status: 'PENDING',
+  reasonCode: null,
+  bonusCents: 0,
+  escalationLevel: 0,
+  escalatedAt: null,
+  broadcastSince: null,
+  heldReason: null,
+  losses: 0,
+  delayedSince: null,
+  driverId: null,
+  pinned: false,
+  assignedAt: null,
+  pickedUpAt: null,
+  closedAt: null,
+};
+
+function stopOf(kind: string, { point, ...stop }: NewStop): DeliverySummaryRow['stops'][number] {
+  const { address, contactName, contactPhone, contactPhoneE164, notes } = stop;
+  return { kind, address, ...point, contactName, contactPhone, contactPhoneE164, notes };
+}
+
+const dateOf = (at: number | null): Date | null => (at === null ? null : new Date(at));
 
 /**
  * What a command to a delivery's workflow needs. `assignmentId` is the newest one; for a driver, the newest of

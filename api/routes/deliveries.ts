@@ -27,7 +27,7 @@ import {
   uuid,
 } from '../http/fields';
 import { Problem } from '../http/problems';
-import { findDelivery, listDeliveries, readHistory } from '../queries/deliveries';
+import { findDelivery, listDeliveries, newSummary, readHistory } from '../queries/deliveries';
 import {
   deliveryDetailView,
   deliveryListView,
@@ -296,7 +296,10 @@ async function takeOrder(
     deps.clock(),
   );
   if ('refused' in taken) throw orderProblem(taken);
-  const row = await findDelivery(deps.read, caller, taken.deliveryId);
+  const row =
+    taken.taken === 'new'
+      ? newSummary(taken.delivery, taken.locale)
+      : await findDelivery(deps.read, caller, taken.deliveryId);
   if (!row) throw noDelivery();
   return {
     status: taken.taken === 'new' ? 201 : 200,

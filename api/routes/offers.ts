@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { Read } from '../../services/ports';
 import { REJECT_REASONS } from '../../domain/delivery/offer';
 import { Prisma } from '../../prisma/client/client';
 import { COMMANDS, type Traced } from '../../workflows/contract';
@@ -107,7 +106,7 @@ async function answer<Payload extends OfferAnswer>(
   caller: Caller,
   sent: Pick<Sending<Payload>, 'command' | 'payload' | 'updateId'>,
 ): Promise<Reply> {
-  const offer = await addressOffer(deps.read, sent.payload);
+  const offer = await addressOffer(deps, sent.payload);
   if (!offer) throw new Problem('NOT_FOUND', 'there is no such offer');
   const { isLive, ...delivery } = offer;
   const given = await deps.commands.send({ ...sent, delivery, isSettled: !isLive });
@@ -116,11 +115,16 @@ async function answer<Payload extends OfferAnswer>(
 
 type AddressedOffer = { deliveryId: string; merchantId: string; sellerOrderId: string; isLive: boolean };
 
-/** @returns null where this driver has no such offer */
+/**
+ * An offer that was just shown counts as live: its workflow knows better, and answers.
+ * @returns null where this driver has no such offer
+ */
 async function addressOffer(
-  read: Read,
+  { read, driverStates }: Pick<ApiDeps, 'read' | 'driverStates'>,
   { offerId, driverId }: { offerId: string; driverId: string },
 ): Promise<AddressedOffer | null> {
+  const shown = await driverStates.shownOffer(offerId, driverId);
+  if (shown) return { ...shown, isLive: true };
   const [found] = await read<AddressedOffer>(Prisma.sql`
     SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.seller_order_id AS "sellerOrderId",
       o.state = 'LIVE' AS "isLive"

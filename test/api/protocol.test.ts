@@ -121,6 +121,7 @@ describe('problem responses', () => {
           throw new Error('the secret is a fish');
         },
         offerSeen: async () => false,
+        shownOffer: async () => null,
       },
     }));
     const { body, text } = await broken.as(driver(newId())).get('/v2/me').expect(500);

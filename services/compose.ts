@@ -236,7 +236,7 @@ export function composeRelayedServices(deps: RelayedDeps): {
   noticeChannels: NoticeChannels;
 } {
   const { postgres, dispatcher, emitter, notifiers, settings, clock, log } = deps;
-  const relay = createRelay(postgres, (message, correlationId) => handle(message, correlationId), log);
+  const relay = createRelay(postgres, (...sent) => handle(...sent), log);
   const services = composeServices({ ...deps, notifyRelay: relay.notify, leasing: relay });
   const noticeChannels = createNoticeChannels(clock, log);
   const notify = createNotices({

@@ -97,15 +97,15 @@ export const OPEN_GROUPS = (json: string): string => `
 export const WHERE_TOLD = 'WHERE message.notice_group IS NULL OR message.key IN (SELECT key FROM opened)';
 
 /** A message whose relay has been silent for this long is sent again: the relay died. */
-const LEASE_MS = 10_000;
+export const LEASE_MS = 10_000;
 
 /**
  * The INSERT without its rows, for use inside a larger statement. A leased message counts as taken by the process
- * that writes it.
+ * that writes it. Its lease begins now, and not with the transaction, which may have waited for locks.
  */
 export const INSERT_MESSAGES = `INSERT INTO outbox (kind, key, payload, correlation_id, attempts, next_at)
   SELECT kind, key, payload, correlation_id, leased::int,
-    now() + leased::int * interval '${LEASE_MS} milliseconds'`;
+    CASE WHEN leased THEN clock_timestamp() + interval '${LEASE_MS} milliseconds' ELSE now() END`;
 /** An event is not leased while an earlier one of its key is unsent that another process has, or that failed. */
 export const MESSAGE_ROWS = (json: string): string =>
   `(SELECT message.*, message.known IS NOT NULL AND NOT (message.kind = 'emit' AND EXISTS (
@@ -182,7 +182,10 @@ export async function markSent(read: Read, ids: readonly bigint[]): Promise<void
   );
 }
 
-/** Doubles from 100 ms to 30 s. A message is never given up. */
+/**
+ * The delay doubles from 100 ms to 30 s. A message is never given up. One that another process has taken since stays
+ * with it.
+ */
 export async function putBack(
   db: Tx,
   { id, attempts }: Enqueued,
@@ -192,7 +195,7 @@ export async function putBack(
   const delayMs = Math.max(minDelayMs, Math.min(30_000, 100 * 2 ** Math.min(attempts, 10)));
   await db.$executeRaw`
     UPDATE outbox SET next_at = now() + ${delayMs} * interval '1 millisecond', last_error = ${error.slice(0, 500)}
-    WHERE id = ${id}`;
+    WHERE id = ${id} AND attempts = ${attempts}`;
 }
 
 /** The number of unsent messages, and the age of the oldest in ms. */

@@ -1,5 +1,5 @@
 import { type Message } from '../../domain/notices/message';
-import { type Enqueued } from '../../adapters/postgres/outbox';
+import { type Enqueued, LEASE_MS } from '../../adapters/postgres/outbox';
 import { type Fresh, type Log } from '../ports';
 import { heldBack, type Sending } from './sending';
 import { type SentMarks } from './sentMarks';
@@ -10,6 +10,9 @@ import { type SentMarks } from './sentMarks';
  */
 export type Slot = { known: readonly string[]; send: (each: Enqueued, fresh: Fresh) => void };
 
+/** A message, and until when it is ours (by `performance.now()`): afterwards another process may have sent it. */
+type Leased = { each: Enqueued; until: number };
+
 /** The client events of one key on their way, oldest first, until they are marked as sent. */
 type Line = { unsettled: Set<string>; isBroken: boolean; last: Promise<unknown> };
 
@@ -18,7 +21,8 @@ const MOST_UNDER_WAY = 100;
 
 /**
  * Sends the messages of one lane that their own transaction leased to this process (ADR 54), from memory. Client
- * events of a key go one after another; where one fails, those behind it go back into the outbox.
+ * events of a key go one after another; where one fails, those behind it go back into the outbox. A message whose
+ * lease has run out, as after a freeze, is left to whoever has it now: it would come late, behind newer ones.
  */
 export class DirectLane {
   private readonly lines = new Map<string, Line>();
@@ -29,6 +33,7 @@ export class DirectLane {
     private readonly sending: Sending,
     private readonly marks: SentMarks,
     private readonly log: Pick<Log, 'warn'>,
+    private readonly now: () => number = () => performance.now(),
   ) {}
 
   /**
@@ -37,9 +42,14 @@ export class DirectLane {
    */
   slotFor(key: string, kind: Message['kind'], next: 'here' | 'elsewhere'): Slot | null {
     if (this.isStopped || this.underWay.size >= MOST_UNDER_WAY) return null;
-    if (kind !== 'emit') return { known: [], send: (each, fresh) => this.track(this.sendAlone(each, fresh)) };
+    const until = this.now() + LEASE_MS; // the lease begins later, with the statement
+    if (kind !== 'emit')
+      return { known: [], send: (each, fresh) => this.track(this.sendAlone({ each, until }, fresh)) };
     const line = this.lines.get(key) ?? { unsettled: new Set(), isBroken: false, last: Promise.resolve() };
-    return { known: [...line.unsettled], send: (each) => this.append(line, each, next === 'elsewhere') };
+    return {
+      known: [...line.unsettled],
+      send: (each) => this.append(line, { each, until }, next === 'elsewhere'),
+    };
   }
 
   /** Sends what is under way, and no more. */
@@ -48,22 +58,24 @@ export class DirectLane {
     while (this.underWay.size > 0) await Promise.all(this.underWay);
   }
 
-  private append(asked: Line, each: Enqueued, isUrgent: boolean): void {
-    if (asked.isBroken) return this.track(this.putBack(each, heldBack()));
-    const line = this.lines.get(each.key) ?? asked;
-    this.lines.set(each.key, line);
-    line.unsettled.add(String(each.id));
-    line.last = line.last.then(() => this.sendNext(line, each, isUrgent));
+  private append(asked: Line, leased: Leased, isUrgent: boolean): void {
+    const { id, key } = leased.each;
+    if (asked.isBroken) return this.track(this.putBack(leased, heldBack()));
+    const line = this.lines.get(key) ?? asked;
+    this.lines.set(key, line);
+    line.unsettled.add(String(id));
+    line.last = line.last.then(() => this.sendNext(line, leased, isUrgent));
     this.track(line.last);
   }
 
-  private async sendNext(line: Line, each: Enqueued, isUrgent: boolean): Promise<void> {
-    const failure = line.isBroken ? heldBack() : await this.sending.attempt(each);
+  private async sendNext(line: Line, leased: Leased, isUrgent: boolean): Promise<void> {
+    const { each } = leased;
+    const failure = line.isBroken || this.isOver(leased) ? heldBack() : await this.sending.attempt(each);
     if (failure === null)
       return this.marks.add(each.id, { isUrgent, whenMarked: () => this.settle(line, each) });
     line.isBroken = true;
     if (this.lines.get(each.key) === line) this.lines.delete(each.key);
-    await this.putBack(each, failure);
+    await this.putBack(leased, failure);
   }
 
   private settle(line: Line, { id, key }: Enqueued): void {
@@ -71,13 +83,20 @@ export class DirectLane {
     if (line.unsettled.size === 0 && this.lines.get(key) === line) this.lines.delete(key);
   }
 
-  private async sendAlone(each: Enqueued, fresh: Fresh): Promise<void> {
-    const failure = await this.sending.attempt(each, fresh);
-    if (failure === null) this.marks.add(each.id, { isUrgent: false, whenMarked: () => undefined });
-    else await this.putBack(each, failure);
+  private async sendAlone(leased: Leased, fresh: Fresh): Promise<void> {
+    if (this.isOver(leased)) return;
+    const failure = await this.sending.attempt(leased.each, fresh);
+    if (failure === null) this.marks.add(leased.each.id, { isUrgent: false, whenMarked: () => undefined });
+    else await this.putBack(leased, failure);
   }
 
-  private async putBack(each: Enqueued, failure: Error): Promise<void> {
+  private isOver({ until }: Leased): boolean {
+    return this.now() >= until;
+  }
+
+  private async putBack(leased: Leased, failure: Error): Promise<void> {
+    if (this.isOver(leased)) return;
+    const { each } = leased;
     try {
       await this.sending.putBack(each, failure);
     } catch (error) {

@@ -2,15 +2,18 @@ import { type Message } from '../../domain/notices/message';
 import { type Lease, type Leasing } from '../ports';
 import { type DirectLane, type Slot } from './directLane';
 
-/** How soon the relay looks again for an event that waits for one of another process. */
-const AGAIN_AFTER_MS = 50;
+/**
+ * When the relay looks again for an event that waits for one of another process: right after it was sent, and after
+ * it was marked with others.
+ */
+const AGAIN_AFTER_MS = [50, 300];
 
 /**
  * @param laneOf the lane that sends messages of this kind from memory, if one does
  * @param notify the relay, of messages that had to wait
  */
 export function createLeasing(
-  laneOf: (kind: Message['kind']) => DirectLane | undefined,
+  laneOf: (kind: Message['kind']) => Pick<DirectLane, 'slotFor'> | undefined,
   notify: (messages: readonly Message[]) => void,
 ): Leasing {
   return {
@@ -23,11 +26,12 @@ export function createLeasing(
           const left = messages.filter((message, index) => {
             if (message.kind === 'notify') return true;
             const [slot, row] = [slots[index], rows.next().value];
-            if (!slot || !row?.isLeased) return true;
+            if (!slot || !row?.isLeased || row.kind !== message.kind) return true;
             slot.send({ id: BigInt(row.id), key, correlationId, attempts: 1, message }, fresh);
             return false;
           });
-          if (isBlocked(left, messages, slots)) setTimeout(() => notify(left), AGAIN_AFTER_MS).unref();
+          if (isBlocked(left, messages, slots))
+            AGAIN_AFTER_MS.forEach((ms) => setTimeout(() => notify(left), ms).unref());
           return left;
         },
       };

@@ -14,6 +14,7 @@ export class SentMarks {
   private timer: NodeJS.Timeout | null = null;
   private dueAt = Infinity;
   private marking: Promise<void> = Promise.resolve();
+  private isStopped = false;
 
   constructor(
     private readonly markSent: (ids: readonly bigint[]) => Promise<void>,
@@ -38,13 +39,14 @@ export class SentMarks {
 
   /** Marks what waits, and tries no more: what the database does not take now is sent again. */
   async stop(): Promise<void> {
+    this.isStopped = true;
     await this.flush().catch((error: unknown) =>
       this.log.warn({ err: error }, 'sent messages could not be marked as sent; they may be sent again'),
     );
-    this.unschedule();
   }
 
   private markWithin(ms: number): void {
+    if (this.isStopped) return;
     const dueAt = performance.now() + ms;
     if (dueAt >= this.dueAt) return;
     this.unschedule();

@@ -36,6 +36,34 @@ const city = (change: object = {}) => ({
   ...change,
 });
 
+describe('the reply to a new order', () => {
+  it('is what reading the delivery says, to all who may order', async () => {
+    const cityId = await world.addCity();
+    await world
+      .as(OPS)
+      .put(`/v2/cities/${cityId}`, city({ locale: 'nl-NL' }))
+      .expect(200);
+    const inHours = (hours: number): string => new Date(Date.now() + hours * 3_600_000).toISOString();
+    const full = {
+      cityId,
+      merchantId: MERCHANT,
+      readyAt: inHours(1),
+      windowFrom: inHours(2),
+      windowTo: inHours(3),
+      pickup: { ...PICKUP, contactName: 'Ada', contactPhone: '020 123 4567', notes: 'ring twice' },
+    };
+    for (const by of [merchant(MERCHANT), OPS])
+      for (const change of [{ cityId, merchantId: MERCHANT }, full]) {
+        const taken = await send(order(change), by).expect(201);
+        const read = await world
+          .as(by)
+          .get(taken.headers.location ?? '')
+          .expect(200);
+        expect(read.body).toEqual({ ...read.body, ...taken.body });
+      }
+  });
+});
+
 describe('the stops of an order', () => {
   it('lie where the city delivers, and swapped coordinates are asked about', async () => {
     const { body } = await send(order({ dropoff: { ...DROPOFF, point: SWAPPED } })).expect(422);

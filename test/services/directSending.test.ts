@@ -2,17 +2,22 @@
  * What a process leased to itself with the transaction that wrote it: it goes out from memory, once, in order,
  * and again where that process died.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { readerOf, sql } from '../../adapters/postgres/database';
 import {
   enqueue,
   INSERT_MESSAGES,
   MESSAGE_ROWS,
   messageRows,
+  putBack,
+  takeDue,
   WRITTEN_MESSAGES,
 } from '../../adapters/postgres/outbox';
 import { createRelay, type Relay } from '../../adapters/postgres/relay';
 import type { Leasing, WrittenMessage } from '../../services/ports';
+import { DirectLane, type Slot } from '../../services/outbox/directLane';
+import { createLeasing } from '../../services/outbox/leasing';
+import { Sending } from '../../services/outbox/sending';
 import { SentMarks } from '../../services/outbox/sentMarks';
 import type { Message } from '../../domain/notices/message';
 import { freshDatabase, type FreshDatabase } from '../support/database';
@@ -150,6 +155,80 @@ describe('a message that its own transaction leased', () => {
     expect([...other.heard].sort()).toEqual(['a', 'b']);
   });
 
+  test('is ours for the whole lease, however long its transaction waited for locks', async () => {
+    const { relay } = process();
+    const { known } = relay.lease('a', 'correlation', [sync('driver')], 'here');
+    const remainingMs = await database.db.$transaction(async (tx) => {
+      await tx.$queryRaw`SELECT pg_sleep(0.4)::text`;
+      const [row] = await readerOf(tx)<{ ms: number }>({
+        text: `${INSERT_MESSAGES} FROM ${MESSAGE_ROWS('$1')}
+          RETURNING (extract(epoch FROM next_at - clock_timestamp()) * 1000)::float8 AS ms`,
+        values: [JSON.stringify(messageRows('a', 'correlation', [sync('driver')], known))],
+      });
+      return row?.ms;
+    });
+    expect(remainingMs).toBeGreaterThan(9_700);
+  });
+
+  test('is not sent by a process that froze beyond its lease', async () => {
+    const handled: string[] = [];
+    const returned: bigint[] = [];
+    const marked: bigint[] = [];
+    const now = { ms: 0 };
+    const quiet = { warn: () => {} };
+    const marks = new SentMarks(async (ids) => void marked.push(...ids), quiet, 60_000);
+    const lane = new DirectLane(
+      new Sending(
+        { putBack: async ({ id }) => void returned.push(id) },
+        async (message) => {
+          handled.push(nameOf(message));
+          now.ms += 6_000;
+        },
+        quiet,
+      ),
+      marks,
+      quiet,
+      () => now.ms,
+    );
+    const slots = (['emit', 'emit', 'emit', 'syncDriver'] as const).map((kind) =>
+      lane.slotFor('a', kind, 'here'),
+    );
+    const messages = [emitOf('first'), emitOf('second'), emitOf('third'), sync('driver')];
+    const sendAt = (index: number): void =>
+      slots[index]?.send(
+        {
+          id: BigInt(index),
+          key: 'a',
+          correlationId: 'c',
+          attempts: 1,
+          message: messages[index] ?? sync('none'),
+        },
+        {},
+      );
+    [0, 1, 2].forEach(sendAt);
+    await eventually('two are sent', async () => handled.length === 2); // 12 s by the clock of the lane
+    sendAt(3);
+    await lane.stop();
+    await marks.stop();
+    expect(handled).toEqual(['first', 'second']);
+    expect(marked).toEqual([0n, 1n]);
+    expect(returned).toEqual([]); // another process may have them by now
+  });
+
+  test('stays with the process that took it since, where the first one gives it back late', async () => {
+    const own = process();
+    const { rows } = await written(own.relay, 'a', [sync('driver')]);
+    await timePasses(10_100);
+    const read = readerOf(database.db);
+    const [taken] = await takeDue(read, ['syncDriver'], 1);
+    expect(taken).toMatchObject({ attempts: 2 });
+    const id = BigInt(rows[0]?.id ?? 0);
+    const late = { id, key: 'a', correlationId: 'correlation', attempts: 1, message: sync('driver') };
+    await putBack(database.db, late, 'too slow');
+    await timePasses(9_000);
+    expect(await takeDue(read, ['syncDriver'], 1)).toEqual([]);
+  });
+
   test('is left to the relay where the lane has enough under way, and still sent', async () => {
     const own = process({ act: hang });
     const names = Array.from({ length: 130 }, (_, at) => `driver-${at}`);
@@ -236,6 +315,26 @@ describe('the order of client events of one key', () => {
     expect([own.heard, other.heard]).toEqual([['first'], ['driver', 'second']]);
   });
 
+  test('makes the relay look again soon where an event waits for another process', () => {
+    jest.useFakeTimers();
+    try {
+      const looks: (readonly Message[])[] = [];
+      const slot: Slot = { known: [], send: () => {} };
+      const lane = { slotFor: () => slot };
+      const leasing = createLeasing(
+        () => lane,
+        (messages) => void looks.push(messages),
+      );
+      const { send } = leasing.lease('a', 'correlation', [emitOf('a')], 'here');
+      expect(send([{ id: '1', kind: 'emit', isLeased: false }], {})).toEqual([emitOf('a')]);
+      expect(looks).toEqual([]);
+      jest.advanceTimersByTime(450); // the poll looks every 500 ms
+      expect(looks).toEqual([[emitOf('a')], [emitOf('a')]]);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   test('costs the next process no wait, where the first knew that it would go on there', async () => {
     const [own, other] = [process(), process()];
     await sent(own, 'a', [emitOf('first')], 'elsewhere');
@@ -280,6 +379,24 @@ describe('marks', () => {
       [1n, 2n],
     ]);
     await marks.stop();
+  });
+
+  test('are not tried for ever by a process that stops', async () => {
+    let tries = 0;
+    const marks = new SentMarks(
+      async () => {
+        tries++;
+        throw new Error('PostgreSQL is away');
+      },
+      { warn: () => {} },
+      5,
+    );
+    marks.add(1n, { isUrgent: false, whenMarked: () => undefined });
+    await marks.stop();
+    const before = tries;
+    marks.add(2n, { isUrgent: true, whenMarked: () => undefined });
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(tries).toBe(before);
   });
 
   test('are made before the process stops, and what is under way is finished', async () => {

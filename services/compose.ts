@@ -71,7 +71,7 @@ export type ServiceSettings = Pick<WakeDeps, 'search' | 'ranking' | 'travel' | '
     /** How often support and pager are told at most how a group of deliveries fares. */
     noticeGroupUpdateMs: number;
     database: { statementTimeoutMs: number };
-    zoneActs: Pick<ZoneActsDeps, 'deliveriesPerSecond'>;
+    zoneActs: Pick<ZoneActsDeps, 'deliveriesPerSecond' | 'widenMaxMeters'>;
     /** Whether drivers can be reached by web push while their app is closed. */
     pushesOffers: boolean;
   };
@@ -159,7 +159,15 @@ export function composeServices(deps: ServiceDeps): Services {
     suspensions: createSuspensions({ db, features, clock, newId, limits, notifyRelay }),
     overdueStages: createOverdueStages({ db, clock, newId, notifyRelay, pushes: settings.pushesOffers }),
     rescue: createRescue({ db, features, clock, newId, limits, notifyRelay }),
-    zoneActs: createZoneActs({ ...settings.zoneActs, db, clock, newId, timeScale, notifyRelay }),
+    zoneActs: createZoneActs({
+      ...settings.zoneActs,
+      escalatedRadiusMeters: search.escalatedRadiusMeters,
+      db,
+      clock,
+      newId,
+      timeScale,
+      notifyRelay,
+    }),
     zoneHealth: createZoneHealth({
       db,
       map,

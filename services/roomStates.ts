@@ -40,10 +40,10 @@ export function createRoomStates({ read, clock }: { read: Read; clock: Clock }):
     },
     merchant: async (merchantId) => {
       const now = clock();
-      const [open, closed, stops] = await Promise.all([
+      const [open, closed, acts] = await Promise.all([
         readOpenOfMerchant(read, merchantId, STATE_LIMITS.merchantOpen + 1),
         readClosedOfMerchant(read, merchantId, now - CLOSED_SHOWN_MS, STATE_LIMITS.merchantClosed + 1),
-        readActsInForce(read, 'STOP_ORDERS', { cities: null, now }),
+        readActsInForce(read, { cities: null, now }),
       ]);
       return {
         merchantId,
@@ -51,7 +51,7 @@ export function createRoomStates({ read, clock }: { read: Read; clock: Clock }):
         hasMoreDeliveries: open.length > STATE_LIMITS.merchantOpen,
         closed: closed.slice(0, STATE_LIMITS.merchantClosed).map(merchantLine),
         hasMoreClosed: closed.length > STATE_LIMITS.merchantClosed,
-        ordersStopped: stops.flatMap((act) => toldStop(act) ?? []),
+        ordersStopped: acts.flatMap((act) => toldStop(act) ?? []),
         at: iso(now),
       };
     },

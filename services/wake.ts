@@ -119,8 +119,14 @@ type Urgent = { deliveryId: string | null; othersAreMatched: boolean };
 async function mostUrgent(deps: WakeDeps, free: FreeOnMap, passed: readonly string[]): Promise<Urgent> {
   let asked = 0;
   let othersAreMatched = false;
+  const now = deps.clock();
   for (let page = 0; page < MAX_PAGES; page++) {
-    const waiting = await readWaiting(deps.db, { cityId: free.cityId, limit: PAGE, offset: page * PAGE });
+    const waiting = await readWaiting(deps.db, {
+      cityId: free.cityId,
+      limit: PAGE,
+      offset: page * PAGE,
+      now,
+    });
     const searching = waiting.filter(
       ({ deliveryId }) => !isMatched(deps.features, { cityId: free.cityId, deliveryId }),
     );
@@ -142,9 +148,9 @@ async function mostUrgent(deps: WakeDeps, free: FreeOnMap, passed: readonly stri
 function isInReach(
   { search }: WakeDeps,
   { point }: FreeOnMap,
-  { pickup, round, level }: WaitingDelivery,
+  { pickup, round, level, widenedToMeters }: WaitingDelivery,
 ): boolean {
-  return distanceMeters(point, pickup) <= searchRadiusMeters(round, level, search);
+  return distanceMeters(point, pickup) <= searchRadiusMeters(round, level, search, widenedToMeters);
 }
 
 /** By the same rule as the search. */

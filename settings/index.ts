@@ -32,7 +32,7 @@ export type Settings = {
   searchLeadMs: number;
   orders: OrderLimits;
   windowWarningMs: number;
-  zoneActs: { deliveriesPerSecond: number };
+  zoneActs: { deliveriesPerSecond: number; widenMaxMeters: number };
   /** 0 = unlimited. */
   searchMaxMs: number;
   search: SearchLimits;
@@ -242,7 +242,11 @@ function servicePart(read: Read): Settings {
     ),
     searchLeadMs: minutes(read(SERVICE.searchLeadMinutes)),
     windowWarningMs: minutes(read(SERVICE.windowWarningMinutes)),
-    zoneActs: { deliveriesPerSecond: read(SERVICE.zoneActDeliveriesPerSecond) },
+    zoneActs: {
+      deliveriesPerSecond: read(SERVICE.zoneActDeliveriesPerSecond),
+      // what escalation does by itself, ops may do too
+      widenMaxMeters: Math.max(read(SERVICE.zoneWidenMaxMeters), read(SERVICE.searchRadiusEscalatedMeters)),
+    },
     orders: {
       horizonMs: scaledMs(read(SERVICE.orderHorizonDays) * DAY_MS, timeScale),
       openDeliveriesMax: read(SERVICE.merchantOpenDeliveriesMax),

@@ -276,6 +276,12 @@ export const SERVICE_VARIABLES = {
     { min: 1, max: 1_000 },
     'how many deliveries of a zone an act of ops reaches in a second',
   ),
+  zoneWidenMaxMeters: whole(
+    'ZONE_WIDEN_MAX_METERS',
+    50_000,
+    { min: 1_000, max: 200_000 },
+    'how far ops may widen the searches of a zone; the radius from escalation level 1 on is always allowed',
+  ),
   escalationCheckMinutes: whole(
     'ESCALATION_CHECK_INTERVAL_MINUTES',
     2,

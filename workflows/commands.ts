@@ -54,6 +54,7 @@ export type RescueDelivery = Traced & {
 };
 type RaisePay = Traced & OnlyWaiting & { bonusCents: number; by: Actor; why: string };
 type ResumeSearch = Traced & { by: Actor; why: string };
+type SearchFarther = Traced & { radiusMeters: number; by: Actor; why: string };
 type ChangeOrder = Traced & { changeId: string; by: Actor };
 
 /**
@@ -84,6 +85,7 @@ export const COMMANDS = {
   raisePay: command('raisePay', byRequest<RaisePay>('raisePay')),
   resumeSearch: command('resumeSearch', byRequest<ResumeSearch>('resumeSearch')),
   changeOrder: command('changeOrder', byRequest<ChangeOrder>('changeOrder')),
+  searchFarther: command('searchFarther', byRequest<SearchFarther>('searchFarther')),
 } satisfies CommandMap;
 
 function command<Name extends string, Payload extends Traced, Context>(

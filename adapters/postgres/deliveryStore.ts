@@ -4,6 +4,7 @@ import { type CityPay } from '../../domain/money/cityPay';
 import { type DeliveryState } from '../../domain/delivery/deliveryState';
 import { type ParcelSize } from '../../domain/driver/vehicles';
 import { type ChangeRequest } from '../../domain/orders/orderChange';
+import { type Widening } from '../../domain/zones/widening';
 import { type DeliveryStore, type SearchFacts, type Touched } from '../../services/deliveries/deliveryStore';
 import { ImpossibleEvent } from '../../services/impossibleEvent';
 import { type Leasing, type Read } from '../../services/ports';
@@ -34,6 +35,7 @@ import { writtenEntry } from './mapEntryRow';
 import { readOrderChange, writeOrder } from './orderChangeRow';
 import { NO_LEASES } from '../../services/outbox/leasing';
 import { inTransaction } from './transaction';
+import { widenedMeters, wideningsInForce } from './zoneActRows';
 import { countOthersWaiting } from './waitingRows';
 
 /**
@@ -64,7 +66,7 @@ export function createDeliveryStore(postgres: Postgres, leasing: Leasing = NO_LE
     },
     readUnlocked: (deliveryId, touched) => readUnlocked(db, deliveryId, touched),
     orderChange: (deliveryId, changeId) => readOrderChange(read, deliveryId, changeId),
-    searchFacts: (deliveryId) => readSearchFacts(read, deliveryId),
+    searchFacts: (deliveryId, now) => readSearchFacts(read, deliveryId, now),
     candidates: (query) => readCandidates(read, query),
     othersWaiting: (query) => countOthersWaiting(read, query),
     meeting: async (deliveryId, meetingId) => {
@@ -190,6 +192,8 @@ type SearchRow = {
   distance_meters: number;
   ready_at: Date;
   offer_ttl_seconds: number | null;
+  zone_id: string | null;
+  widenings: Widening[] | null;
   merchant_name: string;
   pickup_address: string;
   pickup_lat: number;
@@ -200,14 +204,19 @@ type SearchRow = {
   dropoff_lng: number;
 };
 
-async function readSearchFacts(read: Read, deliveryId: string): Promise<SearchFacts | undefined> {
+async function readSearchFacts(
+  read: Read,
+  deliveryId: string,
+  now: number,
+): Promise<SearchFacts | undefined> {
   const [row] = await read<SearchRow>(sql`
     SELECT d.unassigned_ms, d.unassigned_since, d.escalated_at, d.escalated_after_ms, d.broadcast_since,
       d.held_reason, c.escalation_minutes AS city_escalation_minutes, c.locale AS city_locale, c.pay AS city_pay,
       c.matched_at, d.status, d.status_changed_at, d.search_at, d.city_id, d.parcel_size, d.search_round,
       d.escalation_level, d.pay_cents, d.bonus_cents, d.currency, d.distance_meters,
-      d.ready_at, z.offer_ttl_seconds, m.name AS merchant_name, p.address AS pickup_address,
-        p.lat AS pickup_lat, p.lng AS pickup_lng, p.notes AS pickup_notes,
+      d.ready_at, d.zone_id, (${wideningsInForce(sql`d.city_id`, now)}) AS widenings, z.offer_ttl_seconds,
+      m.name AS merchant_name, p.address AS pickup_address, p.lat AS pickup_lat, p.lng AS pickup_lng,
+        p.notes AS pickup_notes,
       o.address AS dropoff_address, o.lat AS dropoff_lat, o.lng AS dropoff_lng
     FROM deliveries d
     JOIN merchants m ON m.id = d.merchant_id
@@ -216,10 +225,10 @@ async function readSearchFacts(read: Read, deliveryId: string): Promise<SearchFa
     JOIN stops o ON o.delivery_id = d.id AND o.kind = 'DROPOFF'
     LEFT JOIN zones z ON z.id = d.zone_id
     WHERE d.id = ${deliveryId}::uuid`);
-  return row && searchFacts(row);
+  return row && searchFacts(row, now);
 }
 
-function searchFacts(row: SearchRow): SearchFacts {
+function searchFacts(row: SearchRow, now: number): SearchFacts {
   const pickup: Point = { lat: row.pickup_lat, lng: row.pickup_lng };
   const dropoff: Point = { lat: row.dropoff_lat, lng: row.dropoff_lng };
   return {
@@ -244,6 +253,7 @@ function searchFacts(row: SearchRow): SearchFacts {
     readyAt: msOf(row.ready_at),
     pickup,
     zoneOfferTtlSeconds: row.offer_ttl_seconds,
+    widenedToMeters: widenedMeters(row.widenings, row.zone_id, now),
     shown: {
       currency: row.currency,
       merchant: row.merchant_name,

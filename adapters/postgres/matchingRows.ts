@@ -2,9 +2,11 @@ import { type Availability, type PendingAvailability } from '../../domain/driver
 import { type ParcelSize, type VehicleKind } from '../../domain/driver/vehicles';
 import { type Point } from '../../domain/geo/places';
 import { type PastChoice } from '../../domain/matching/refusals';
+import { type Widening } from '../../domain/zones/widening';
 import { dayIn } from '../../domain/money/workday';
 import { type Read } from '../../services/ports';
 import { msOf, sql } from './database';
+import { widenedMeters, wideningsInForce } from './zoneActRows';
 
 /** A delivery that waits for a driver, as its city's matching reads it. `payCents` with the bonus. */
 export type UnmatchedRow = {
@@ -18,6 +20,8 @@ export type UnmatchedRow = {
   waitingSince: number;
   level: number;
   payCents: number;
+  /** How far its searches reach at least; null: as far as usual. */
+  widenedToMeters: number | null;
 };
 
 type WaitingRow = {
@@ -35,17 +39,20 @@ type WaitingRow = {
   status_changed_at: Date;
   escalation_level: number;
   pay_cents: number;
+  zone_id: string | null;
+  widenings: Widening[] | null;
 };
 
 /** The waiting deliveries of a city, the most urgent first. */
 export async function readUnmatched(
   read: Read,
-  { cityId, limit }: { cityId: string; limit: number },
+  { cityId, limit, now }: { cityId: string; limit: number; now: number },
 ): Promise<UnmatchedRow[]> {
   const rows = await read<WaitingRow>(sql`
     SELECT d.id, p.lat AS pickup_lat, p.lng AS pickup_lng, o.lat AS dropoff_lat, o.lng AS dropoff_lng,
       d.parcel_size, d.created_at, d.ready_at, d.window_to, d.unassigned_since, d.unassigned_ms, d.status_changed_at,
-      d.escalation_level, d.pay_cents + d.bonus_cents AS pay_cents
+      d.escalation_level, d.pay_cents + d.bonus_cents AS pay_cents, d.zone_id,
+      (${wideningsInForce(sql`${cityId}`, now)}) AS widenings
     FROM deliveries d
     JOIN stops p ON p.delivery_id = d.id AND p.kind = 'PICKUP'
     JOIN stops o ON o.delivery_id = d.id AND o.kind = 'DROPOFF'
@@ -62,6 +69,7 @@ export async function readUnmatched(
     waitingSince: msOf(row.unassigned_since ?? row.status_changed_at) - Number(row.unassigned_ms),
     level: row.escalation_level,
     payCents: row.pay_cents,
+    widenedToMeters: widenedMeters(row.widenings, row.zone_id, now),
   }));
 }
 

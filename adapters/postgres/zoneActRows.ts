@@ -1,4 +1,5 @@
 import { type ActPlace, type ZoneAct, type ZoneActKind } from '../../domain/zones/zoneAct';
+import { type Widening, wideningFor } from '../../domain/zones/widening';
 import { type Prisma } from '../../prisma/client/client';
 import { type Read } from '../../services/ports';
 import { type Database, msOf, sql, type Tx } from './database';
@@ -27,15 +28,14 @@ export async function readActOfRequest(read: Read, requestKey: string): Promise<
   return row ? actOf(row) : null;
 }
 
-/** The acts in force, of one kind, the earliest first. @param cities null = all */
+/** The acts with an end that are in force, the earliest first. @param cities null = all */
 export async function readActsInForce(
   read: Read,
-  kind: ZoneActKind,
   { cities, now }: { cities: readonly string[] | null; now: number },
 ): Promise<ZoneAct[]> {
   const isOfCity = cities === null ? sql`` : sql`AND city_id = ANY(${[...cities]}::text[])`;
   const rows = await read<Row>(sql`
-    SELECT ${COLUMNS} FROM zone_acts WHERE kind = ${kind} AND ${isInForce(now)} ${isOfCity} ORDER BY id`);
+    SELECT ${COLUMNS} FROM zone_acts WHERE ${isInForce(now)} ${isOfCity} ORDER BY id`);
   return rows.map(actOf);
 }
 
@@ -45,6 +45,23 @@ export function stopsInForce(cityId: string, now: number): Prisma.Sql {
   return sql`SELECT coalesce(jsonb_agg(jsonb_build_object('zoneId', zone_id, 'reason', reason,
       'until', floor(extract(epoch FROM until_at) * 1000))), '[]')
     FROM zone_acts WHERE kind = ${stop} AND city_id = ${cityId} AND ${isInForce(now)}`;
+}
+
+/** A city's wider searches in force, as one value: part of the statements that searches send anyway. */
+export function wideningsInForce(cityId: Prisma.Sql, now: number): Prisma.Sql {
+  const widen: ZoneActKind = 'WIDEN';
+  return sql`SELECT jsonb_agg(jsonb_build_object('zoneId', zone_id, 'radiusMeters', radius_meters,
+      'until', floor(extract(epoch FROM until_at) * 1000)))
+    FROM zone_acts WHERE kind = ${widen} AND city_id = ${cityId} AND ${isInForce(now)}`;
+}
+
+/** How far the searches of a place reach at least, by what such a statement found. @returns null = as far as usual */
+export function widenedMeters(
+  found: readonly Widening[] | null,
+  zoneId: string | null,
+  now: number,
+): number | null {
+  return wideningFor(found ?? [], zoneId, now)?.radiusMeters ?? null;
 }
 
 /** The caller has locked the chain of the city. */

@@ -189,6 +189,12 @@ function updateBy(
       const updateId = COMMANDS[kind].updateId(payload, request);
       return handle.executeUpdate(COMMANDS[kind].update, { args: [payload], updateId });
     }
+    case 'searchFarther': {
+      const { kind, ...fields } = command;
+      const payload = { ...fields, correlationId };
+      const updateId = COMMANDS[kind].updateId(payload, request);
+      return handle.executeUpdate(COMMANDS[kind].update, { args: [payload], updateId });
+    }
   }
 }
 

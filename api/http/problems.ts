@@ -194,6 +194,11 @@ export const PROBLEMS = {
     title: 'Invalid duration',
     when: 'The duration of the break or pause, or of an act on a zone, is outside its limits.',
   },
+  RADIUS_NOT_ALLOWED: {
+    status: 422,
+    title: 'Radius not allowed',
+    when: 'Searches of a zone or a city may not be widened so far.',
+  },
   INVALID_SHIFT_END: {
     status: 422,
     title: 'Invalid shift end',

@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { STOP_REASONS, stopFor } from '../../domain/zones/ordersStop';
+import { STOP_REASONS } from '../../domain/zones/ordersStop';
 import {
   type ActPlace,
   CANCEL_REASONS,
   MAX_ACT_MINUTES,
-  ordersStopOf,
+  stopIn,
+  wideningIn,
   type ZoneAct,
 } from '../../domain/zones/zoneAct';
 import type { ActAsked } from '../../services/zones/zoneActs';
@@ -14,11 +15,21 @@ import { type Call, type Endpoint, get, NOTHING, post, type Reply } from '../htt
 import { instant, line, slug, uuid } from '../http/fields';
 import { Problem } from '../http/problems';
 import { cityOfZone, seesCity } from '../queries/zoneHealth';
-import { placeOrdersView, showAct, showStop, waitingCountView, zoneActView } from '../views/zoneAct';
+import {
+  placeOrdersView,
+  placeSearchView,
+  showAct,
+  showStop,
+  showWidening,
+  waitingCountView,
+  zoneActView,
+} from '../views/zoneAct';
 import { MAX_BONUS_CENTS } from './deliveryActs';
 
 /** A week: nobody waits longer. */
 const MAX_WAITING_MINUTES = 10_080;
+/** Every search reaches nearly as far. */
+const MIN_RADIUS_METERS = 1_000;
 
 const byId = z.strictObject({ id: slug });
 const why = line(300).meta({ description: 'Recorded in the audit trail' });
@@ -41,7 +52,18 @@ const stopBody = z
     why,
   })
   .refine((body) => (body.minutes === null) !== (body.untilAt === null), 'must have minutes or untilAt');
-const takeBody = z.strictObject({ why });
+const endBody = z.strictObject({ why });
+const widenBody = z
+  .strictObject({
+    minutes,
+    untilAt,
+    radiusMeters: z.int().min(MIN_RADIUS_METERS).nullable().default(null).meta({
+      description:
+        'How far searches reach at least, up to ZONE_WIDEN_MAX_METERS. Null: as far as from escalation level 1 on',
+    }),
+    why,
+  })
+  .refine((body) => (body.minutes === null) !== (body.untilAt === null), 'must have minutes or untilAt');
 const raiseBody = z.strictObject({
   bonusCents: z.int().min(1).max(MAX_BONUS_CENTS).meta({
     description: 'The new total bonus of each delivery. Where it is higher already, it stays',
@@ -107,11 +129,38 @@ function actsOn(
       ...common,
       path: `${path}/take-orders`,
       summary: `Take orders from ${where} again`,
-      body: takeBody,
+      body: endBody,
       replies: {
         200: { description: 'What holds here now; a repeat changes nothing', schema: placeOrdersView },
       },
       handle: async (call) => takeOrders(deps, await find(call), call),
+    }),
+    post({
+      ...common,
+      path: `${path}/widen`,
+      summary: `Search farther for drivers in ${where} for a time`,
+      takesKey: true,
+      body: widenBody,
+      replies: {
+        202: {
+          description:
+            'It holds. Those that wait search again one after another: GET /v2/ops/acts/:id. An earlier one of ' +
+            'the same place is over',
+          schema: zoneActView,
+        },
+      },
+      refusals: ['INVALID_DURATION', 'RADIUS_NOT_ALLOWED'],
+      handle: async (call) => widen(deps, await find(call), call),
+    }),
+    post({
+      ...common,
+      path: `${path}/narrow`,
+      summary: `Search as far as usual in ${where} again`,
+      body: endBody,
+      replies: {
+        200: { description: 'What holds here now; a repeat changes nothing', schema: placeSearchView },
+      },
+      handle: async (call) => narrow(deps, await find(call), call),
     }),
     post({
       ...common,
@@ -191,12 +240,34 @@ const notSoLong = (): Problem =>
 async function takeOrders(
   deps: ApiDeps,
   place: ActPlace,
-  call: PlaceCall<z.output<typeof takeBody>>,
+  call: PlaceCall<z.output<typeof endBody>>,
 ): Promise<Reply> {
   await deps.zoneActs.takeOrders(place, askedBy(deps, call));
-  const stops = (await deps.zoneActs.stopsOf([place.cityId])).flatMap((act) => ordersStopOf(act) ?? []);
-  const stop = stopFor(stops, place.zoneId, deps.clock());
+  const stop = stopIn(await deps.zoneActs.inForce([place.cityId]), place, deps.clock());
   return { status: 200, body: { ...place, ordersStopped: stop && showStop(stop) } };
+}
+
+async function widen(
+  deps: ApiDeps,
+  place: ActPlace,
+  call: PlaceCall<z.output<typeof widenBody>>,
+): Promise<Reply> {
+  const { radiusMeters, minutes: forMinutes, untilAt: end } = call.body;
+  const terms = { radiusMeters, length: { minutes: forMinutes, untilAt: end } };
+  const widened = await deps.zoneActs.widen(place, terms, askedBy(deps, call));
+  if ('act' in widened) return { status: 202, body: await shown(deps, widened.act) };
+  if (widened.refused === 'LENGTH') throw notSoLong();
+  throw new Problem('RADIUS_NOT_ALLOWED', `searches may reach ${widened.atMostMeters} m at most`);
+}
+
+async function narrow(
+  deps: ApiDeps,
+  place: ActPlace,
+  call: PlaceCall<z.output<typeof endBody>>,
+): Promise<Reply> {
+  await deps.zoneActs.narrow(place, askedBy(deps, call));
+  const widening = wideningIn(await deps.zoneActs.inForce([place.cityId]), place, deps.clock());
+  return { status: 200, body: { ...place, searchWidened: widening && showWidening(widening) } };
 }
 
 function askedBy({ newId }: ApiDeps, call: PlaceCall<{ why: string }>): ActAsked {

@@ -82,8 +82,8 @@ async function health(
   if (cityId !== undefined) await requireCity(deps, caller, cityId);
   if (fresh === 'true') await deps.zoneHealth.refresh(cityId === undefined ? citiesOf(caller) : [cityId]);
   const rows = await latestHealth(deps.db, caller, cityId);
-  const stops = await deps.zoneActs.stopsOf([...new Set(rows.map((row) => row.cityId))]);
-  return { status: 200, body: { zones: rows.map((row) => showZoneHealth(row, stops, deps.clock())) } };
+  const acts = await deps.zoneActs.inForce([...new Set(rows.map((row) => row.cityId))]);
+  return { status: 200, body: { zones: rows.map((row) => showZoneHealth(row, acts, deps.clock())) } };
 }
 
 /** @returns null for all cities */

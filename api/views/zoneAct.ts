@@ -18,6 +18,7 @@ export const zoneActView = z
     reason: reason.nullable(),
     bonusCents: z.int().nullable().meta({ description: 'The total bonus to which pay is raised' }),
     waitingOverMinutes: z.int().nullable(),
+    radiusMeters: z.int().nullable().meta({ description: 'How far searches reach at least' }),
     cancelReason: z.enum(CANCEL_REASONS).nullable(),
     by: z.string(),
     why: z.string(),
@@ -42,6 +43,12 @@ export const stopInForceView = zoneActView
   .extend({ reason, until: instantText, since: instantText })
   .meta({ id: 'StopInForce' });
 
+/** A wider search as ops see it. */
+export const wideningView = zoneActView
+  .pick({ actId: true, cityId: true, zoneId: true, by: true, why: true })
+  .extend({ radiusMeters: z.int(), until: instantText, since: instantText })
+  .meta({ id: 'Widening' });
+
 export const waitingCountView = z
   .strictObject({ ...place, deliveries: z.int().meta({ description: 'That would be cancelled now' }) })
   .meta({ id: 'WaitingCount' });
@@ -55,6 +62,16 @@ export const placeOrdersView = z
   })
   .meta({ id: 'PlaceOrders' });
 
+export const placeSearchView = z
+  .strictObject({
+    ...place,
+    searchWidened: wideningView.nullable().meta({
+      description:
+        'The widest search that holds here; of a zone also that of its city. Null: as far as usual',
+    }),
+  })
+  .meta({ id: 'PlaceSearch' });
+
 export function showAct(act: ZoneAct, tally: ActTally): Record<string, unknown> {
   const { actId, kind, cityId, zoneId, bonusCents, waitingOverMinutes, cancelReason } = act;
   const { asked, done, open, refused } = tally;
@@ -66,6 +83,7 @@ export function showAct(act: ZoneAct, tally: ActTally): Record<string, unknown> 
     reason: act.reason,
     bonusCents,
     waitingOverMinutes,
+    radiusMeters: act.radiusMeters,
     cancelReason,
     by: act.byId,
     why: act.why,
@@ -90,4 +108,17 @@ export function showStop({
   createdAt,
 }: ZoneAct): unknown {
   return { actId, cityId, zoneId, reason: told, until: iso(until), by: byId, why, since: iso(createdAt) };
+}
+
+export function showWidening({
+  actId,
+  cityId,
+  zoneId,
+  radiusMeters,
+  until,
+  byId,
+  why,
+  createdAt,
+}: ZoneAct): unknown {
+  return { actId, cityId, zoneId, radiusMeters, until: iso(until), by: byId, why, since: iso(createdAt) };
 }

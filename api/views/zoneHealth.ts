@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { stopFor } from '../../domain/zones/ordersStop';
-import { ordersStopOf, type ZoneAct } from '../../domain/zones/zoneAct';
+import { stopIn, wideningIn, type ZoneAct } from '../../domain/zones/zoneAct';
 import { wordsOf, ZONE_REASONS, ZONE_STATES } from '../../domain/zones/zoneHealth';
 import { instantText, iso } from '../http/fields';
 import type { ZoneHealthRow } from '../queries/zoneHealth';
-import { showStop, stopInForceView } from './zoneAct';
+import { showStop, showWidening, stopInForceView, wideningView } from './zoneAct';
 
 const figures = z
   .strictObject({
@@ -49,6 +48,9 @@ export const zoneHealthListView = z
           ordersStopped: stopInForceView.nullable().meta({
             description: 'The stop that holds here now, of the zone or of its city; null: orders are taken',
           }),
+          searchWidened: wideningView.nullable().meta({
+            description: 'The widest search that holds here now, of the zone or of its city; null: as usual',
+          }),
           ageMs: z.number().meta({ description: 'Time since the computation' }),
         })
         .meta({ id: 'ZoneHealth' }),
@@ -67,20 +69,21 @@ export const zoneHistoryView = z
   })
   .meta({ id: 'ZoneHealthHistory' });
 
-/** @param stops the stops of orders in force, also of other cities */
+/** @param acts those in force, also of other cities */
 export function showZoneHealth(
   { cityId, zoneId, zoneName, ...row }: ZoneHealthRow,
-  stops: readonly ZoneAct[],
+  acts: readonly ZoneAct[],
   now: number,
 ): Record<string, unknown> {
-  const ofCity = stops.filter((act) => act.cityId === cityId).flatMap((act) => ordersStopOf(act) ?? []);
-  const stop = stopFor(ofCity, zoneId, now);
+  const stop = stopIn(acts, { cityId, zoneId }, now);
+  const widening = wideningIn(acts, { cityId, zoneId }, now);
   return {
     cityId,
     zoneId,
     zoneName,
     ...showHealth(row),
     ordersStopped: stop && showStop(stop),
+    searchWidened: widening && showWidening(widening),
     ageMs: Math.max(0, now - row.at.getTime()),
   };
 }

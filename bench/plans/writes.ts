@@ -405,6 +405,8 @@ function zoneActCalls({ api }: Site, kind: 'zones' | 'cities'): Call[] {
   return [
     verb('stop-orders', { minutes: 5, reason: 'WEATHER' }),
     verb('take-orders', {}),
+    verb('widen', { minutes: 5 }),
+    verb('narrow', {}),
     verb('raise-pay', { bonusCents: 1 }),
     verb('cancel-waiting', { waitingOverMinutes: 1, reason: 'NO_DRIVER' }),
   ];

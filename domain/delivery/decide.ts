@@ -7,7 +7,7 @@ import { type DecisionContext } from './decisionContext';
 import { type Answer, type Decision, type DeliveryState } from './deliveryState';
 import { escalate } from './escalate';
 import { type DeliveryEvent } from './events';
-import { assignDriver, cancelDelivery, handOver, raisePay, resumeSearch } from './intervene';
+import { assignDriver, cancelDelivery, handOver, raisePay, resumeSearch, searchFarther } from './intervene';
 import { leaveDelivery, releaseDriver, rescueDelivery } from './lose';
 import { giveUpSearch, lookForDriver, readAgain, settleSearch } from './search';
 
@@ -57,6 +57,8 @@ function apply(changes: ChangeSet, event: DeliveryEvent): Answer {
       return raisePay(changes, event);
     case 'resumeSearch':
       return resumeSearch(changes, event);
+    case 'searchFarther':
+      return searchFarther(changes, event);
     case 'changeOrder':
       return changeOrder(changes, event);
     case 'releaseDriver':

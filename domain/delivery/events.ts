@@ -35,6 +35,8 @@ export type DeliveryEvent =
   /** `bonusCents` is the new total bonus, not the difference. `onlyWaiting`: unless a driver has it by then. */
   | { kind: 'raisePay'; bonusCents: number; by: Actor; why: string; onlyWaiting?: boolean }
   | { kind: 'resumeSearch'; by: Actor; why: string }
+  /** Ops let the searches of its zone or city reach at least so far, for a time. */
+  | { kind: 'searchFarther'; radiusMeters: number; by: Actor; why: string }
   /** `request` null = no change of this id was kept. */
   | { kind: 'changeOrder'; changeId: string; by: Actor; request: ChangeRequest | null }
   /** The driver can no longer take the named offer, or carry out the named assignment. */

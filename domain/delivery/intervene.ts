@@ -201,6 +201,22 @@ export function resumeSearch(changes: ChangeSet, { why }: EventOf<'resumeSearch'
   return { outcome: 'searching', deliveryId };
 }
 
+/**
+ * A delivery of a zone whose searches ops have widened does not wait for its next search. Where that is due, where a
+ * driver is asked, or where ops are to decide, nothing changes: every search reads how far it reaches.
+ */
+export function searchFarther(changes: ChangeSet, { radiusMeters, why }: EventOf<'searchFarther'>): Answer {
+  const { deliveryId, status, heldReason, searchAgainAt } = changes.delivery;
+  if (!isWaiting(changes.delivery, changes.now)) return illegalMove(changes.delivery, 'search farther');
+  const isSearched = status === 'SEARCHING' && heldReason === null;
+  if (isSearched && (searchAgainAt === null || searchAgainAt > changes.now)) {
+    changes.setDelivery({ searchAgainAt: changes.now });
+    changes.note('search_widened', { why, detail: { radiusMeters } });
+    callRound(changes);
+  }
+  return { outcome: 'searching', deliveryId };
+}
+
 /** A delivery can be cancelled before pickup. A repeat gets the time of the first, whatever its reason. */
 export function cancelDelivery(
   changes: ChangeSet,

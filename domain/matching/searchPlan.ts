@@ -50,12 +50,18 @@ export function searchKind({
 /**
  * The search radius around the pickup, in whole metres, after `round` fruitless rounds (0 = the first search)
  * and at escalation level 0..3.
+ * @param widenedToMeters how far searches reach at least there; null = ops have not widened them
  */
 export function searchRadiusMeters(
   round: number,
   level: number,
   limits: SearchLimits = SEARCH_LIMITS,
+  widenedToMeters: number | null = null,
 ): number {
+  return Math.max(usualRadiusMeters(round, level, limits), widenedToMeters ?? 0);
+}
+
+function usualRadiusMeters(round: number, level: number, limits: SearchLimits): number {
   if (level >= 1) return limits.escalatedRadiusMeters;
   return Math.round(
     Math.min(limits.maxRadiusMeters, limits.startRadiusMeters * limits.radiusGrowth ** round),

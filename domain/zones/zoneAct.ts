@@ -4,7 +4,8 @@ import type { Answer, DeliveryFacts } from '../delivery/deliveryState';
 import type { EventOf } from '../delivery/events';
 import type { ReasonCode } from '../delivery/status';
 import { isWaiting, waitedMs } from '../delivery/waiting';
-import type { OrdersStop, StopReason } from './ordersStop';
+import { type OrdersStop, stopFor, type StopReason } from './ordersStop';
+import { type Widening, wideningFor } from './widening';
 
 export const ZONE_ACT_KINDS = ['STOP_ORDERS', 'WIDEN', 'RAISE_PAY', 'CANCEL_WAITING'] as const;
 export type ZoneActKind = (typeof ZONE_ACT_KINDS)[number];
@@ -53,10 +54,49 @@ export function actEndsAt({ minutes, untilAt }: ActLength, now: number, minuteMs
   return until !== null && until > now && until <= now + MAX_ACT_MINUTES * minuteMs ? until : null;
 }
 
+/** The stop of orders that holds at a place now. @param acts also of other cities */
+export function stopIn(
+  acts: readonly ZoneAct[],
+  { cityId, zoneId }: ActPlace,
+  now: number,
+): (ZoneAct & OrdersStop) | null {
+  const ofCity = acts.filter((act) => act.cityId === cityId);
+  return stopFor(
+    ofCity.flatMap((act) => ordersStopOf(act) ?? []),
+    zoneId,
+    now,
+  );
+}
+
+/** The wider search that holds at a place now. @param acts also of other cities */
+export function wideningIn(
+  acts: readonly ZoneAct[],
+  { cityId, zoneId }: ActPlace,
+  now: number,
+): (ZoneAct & Widening) | null {
+  const ofCity = acts.filter((act) => act.cityId === cityId);
+  return wideningFor(
+    ofCity.flatMap((act) => wideningOf(act) ?? []),
+    zoneId,
+    now,
+  );
+}
+
 /** An act that stops orders, as the rules of orders know it. @returns null for any other */
 export function ordersStopOf(act: ZoneAct): (ZoneAct & OrdersStop) | null {
   const { kind, reason, until } = act;
   return kind === 'STOP_ORDERS' && reason !== null && until !== null ? { ...act, reason, until } : null;
+}
+
+/** An act that widens searches, as the rules of searches know it. @returns null for any other */
+function wideningOf(act: ZoneAct): (ZoneAct & Widening) | null {
+  const { kind, radiusMeters, until } = act;
+  return kind === 'WIDEN' && radiusMeters !== null && until !== null ? { ...act, radiusMeters, until } : null;
+}
+
+/** Whether an act with an end is over: its time has come, or ops ended it before. */
+export function isOver({ until, endedAt }: Pick<ZoneAct, 'until' | 'endedAt'>, now: number): boolean {
+  return endedAt !== null || (until !== null && until <= now);
 }
 
 /** What an act may look at of a delivery. */
@@ -73,10 +113,17 @@ export function isHit(
 }
 
 /** The commands by which acts change deliveries. */
-export type ActCommand = EventOf<'raisePay'> | EventOf<'cancelDelivery'>;
+export type ActCommand = EventOf<'raisePay'> | EventOf<'cancelDelivery'> | EventOf<'searchFarther'>;
 
 /** What an act is to each of its deliveries, with the person who acted. @returns null where it changes none */
-export function commandOf({ kind, bonusCents, cancelReason, byId, why }: ZoneAct): ActCommand | null {
+export function commandOf({
+  kind,
+  bonusCents,
+  cancelReason,
+  radiusMeters,
+  byId,
+  why,
+}: ZoneAct): ActCommand | null {
   const by = { kind: 'ops', id: byId } as const;
   switch (kind) {
     case 'RAISE_PAY':
@@ -85,11 +132,15 @@ export function commandOf({ kind, bonusCents, cancelReason, byId, why }: ZoneAct
       return cancelReason === null
         ? null
         : { kind: 'cancelDelivery', reason: cancelReason, by, onlyWaiting: true };
-    case 'STOP_ORDERS':
     case 'WIDEN':
+      return radiusMeters === null ? null : { kind: 'searchFarther', radiusMeters, by, why };
+    case 'STOP_ORDERS':
       return null;
   }
 }
+
+/** What becomes of a part that comes after its act was over. */
+export const ACT_OVER = 'ACT_OVER';
 
 /** What a delivery made of an act: it was done, or the code of the refusal. */
 export function partOutcome(answer: Answer): string {

@@ -45,6 +45,8 @@ export type SearchFacts = {
   readyAt: number;
   pickup: Point;
   zoneOfferTtlSeconds: number | null;
+  /** How far ops let the searches of its zone or city reach at least; null: as far as usual. */
+  widenedToMeters: number | null;
   /** The delivery as shown to a driver. */
   shown: ShownDelivery;
 } & EscalatedState;
@@ -77,7 +79,7 @@ export interface DeliveryStore {
   ): Promise<Written>;
   /** The state without locks, in one snapshot. */
   readUnlocked(deliveryId: string, touched: Touched): Promise<DeliveryState | undefined>;
-  searchFacts(deliveryId: string): Promise<SearchFacts | undefined>;
+  searchFacts(deliveryId: string, now: number): Promise<SearchFacts | undefined>;
   candidates(query: CandidateQuery): Promise<CandidateFacts[]>;
   /** How many other deliveries of the city wait for a driver, counted up to `atMost`. */
   othersWaiting(query: { cityId: string; deliveryId: string; atMost: number }): Promise<number>;

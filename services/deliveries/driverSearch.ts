@@ -62,7 +62,7 @@ export async function searchDrivers(
   now: number,
   proposal?: Proposal,
 ): Promise<SearchResult | null> {
-  const facts = await deps.store.searchFacts(deliveryId);
+  const facts = await deps.store.searchFacts(deliveryId, now);
   if (!facts) throw new ImpossibleEvent(`delivery ${deliveryId} has no row, or no stops`);
   if (!isSearched(facts, now)) return null;
   const plan = planOf(deps, facts, deliveryId, now);
@@ -196,6 +196,7 @@ function planOf(
     escalates,
     broadcastSince: state.broadcastSince,
   });
+  const { searchRound, widenedToMeters } = facts;
   const bonusCents = cappedBonus(
     facts.payCents,
     { before: facts.bonusCents, after: state.bonusCents },
@@ -205,7 +206,7 @@ function planOf(
     facts: { ...facts, ...state, bonusCents },
     kind,
     isBroadcastOver: false,
-    radiusMeters: searchRadiusMeters(facts.searchRound, state.escalationLevel, limits.search),
+    radiusMeters: searchRadiusMeters(searchRound, state.escalationLevel, limits.search, widenedToMeters),
   };
 }
 

@@ -108,7 +108,7 @@ async function round(
 ): Promise<RoundReport & { outcome: Outcome }> {
   const { clock, features, read } = deps;
   const now = clock();
-  const rows = await readUnmatched(read, { cityId, limit: MOST_WAITING });
+  const rows = await readUnmatched(read, { cityId, limit: MOST_WAITING, now });
   const waiting = rows.filter(({ deliveryId }) => isMatched(features, { cityId, deliveryId }));
   if (waiting.length === 0)
     return { waiting: 0, free: 0, proposed: 0, held: 0, comeBackInMs: null, outcome: 'nobody_waits' };
@@ -187,7 +187,7 @@ async function inTurns<T>(steps: Generator<void, T>): Promise<T> {
 }
 
 function deliveryOf(
-  { pickup, dropoff, ...row }: UnmatchedRow,
+  { pickup, dropoff, widenedToMeters: _, ...row }: UnmatchedRow,
   past: readonly PastChoice[],
   now: number,
   limits: RankingLimits,
@@ -240,10 +240,16 @@ async function driversOnMap(
   now: number,
 ): Promise<string[]> {
   if (waiting.length > FEW) return allOnMap(map, cityId);
-  const radiusMeters = search.escalatedRadiusMeters;
   const near = await Promise.all(
-    waiting.map(({ pickup: point, parcelSize }) =>
-      map.near({ cityId, point, radiusMeters, vehicles: carriersOf(parcelSize), limit: NEAR_EACH, now }),
+    waiting.map(({ pickup: point, parcelSize, widenedToMeters }) =>
+      map.near({
+        cityId,
+        point,
+        radiusMeters: Math.max(search.escalatedRadiusMeters, widenedToMeters ?? 0),
+        vehicles: carriersOf(parcelSize),
+        limit: NEAR_EACH,
+        now,
+      }),
     ),
   );
   return near.flat().map(({ driverId }) => driverId);

@@ -2,6 +2,7 @@ import { type Actor } from '../../domain/delivery/status';
 import { ALL_MERCHANTS_ROOM, opsRoom } from '../../domain/notices/message';
 import { type StopReason } from '../../domain/zones/ordersStop';
 import {
+  ACT_OVER,
   actEndsAt,
   type ActLength,
   type ActPlace,
@@ -10,6 +11,7 @@ import {
   closedOutcome,
   commandOf,
   isHit,
+  isOver,
   partOutcome,
   type ZoneAct,
   type ZoneActKind,
@@ -43,6 +45,9 @@ export type ZoneActsDeps = {
   timeScale: number;
   /** How many deliveries an act reaches in a second: commands of drivers go on meanwhile. */
   deliveriesPerSecond: number;
+  /** The farthest that ops may widen searches, and how far they reach from escalation level 1 on. */
+  widenMaxMeters: number;
+  escalatedRadiusMeters: number;
   /** Called after a commit that wrote to the outbox. */
   notifyRelay: NotifyRelay;
 };
@@ -63,6 +68,18 @@ export type ZoneActs = {
   ): Promise<ZoneAct | null>;
   /** Ends the stop of this very place; where there is none, nothing changes. */
   takeOrders(place: ActPlace, asked: Omit<ActAsked, 'key'>): Promise<void>;
+  /**
+   * The searches of the place reach at least as far until then, and those that wait search again. A widening of the
+   * same place that is in force ends.
+   * @param terms `radiusMeters` null: as far as from escalation level 1 on
+   */
+  widen(
+    place: ActPlace,
+    terms: { radiusMeters: number | null; length: ActLength },
+    asked: ActAsked,
+  ): Promise<Widened>;
+  /** Ends the widening of this very place; where there is none, nothing changes. */
+  narrow(place: ActPlace, asked: Omit<ActAsked, 'key'>): Promise<void>;
   /** Raises the bonus of each delivery that waits there to this amount. */
   raisePay(place: ActPlace, terms: { bonusCents: number }, asked: ActAsked): Promise<ZoneAct>;
   /** Cancels each delivery that has waited there for longer. */
@@ -82,9 +99,12 @@ export type ZoneActs = {
    * @throws while the delivery does not answer; the outbox retries
    */
   carryOut(part: ActPart, dispatcher: Pick<Dispatcher, 'sendCommand'>): Promise<void>;
-  /** The stops of orders in force in these cities; null = all. */
-  stopsOf(cities: readonly string[] | null): Promise<ZoneAct[]>;
+  /** The stops of orders and the widenings in force in these cities; null = all. */
+  inForce(cities: readonly string[] | null): Promise<ZoneAct[]>;
 };
+
+/** Refused: it would end in the past or too late, or reach too far. */
+export type Widened = { act: ZoneAct } | { refused: 'LENGTH' } | { refused: 'RADIUS'; atMostMeters: number };
 
 /** `refused` by code. */
 export type ActTally = { asked: number; done: number; open: number; refused: ReadonlyMap<string, number> };
@@ -117,14 +137,25 @@ export function createZoneActs(deps: ZoneActsDeps): ZoneActs {
       });
       deps.notifyRelay();
     },
-    raisePay: (place, terms, asked) => fanOut(deps, { place, kind: 'RAISE_PAY', terms, asked }),
-    cancelWaiting: (place, terms, asked) => fanOut(deps, { place, kind: 'CANCEL_WAITING', terms, asked }),
+    widen: async (place, { radiusMeters: given, length }, asked) => {
+      const radiusMeters = given ?? deps.escalatedRadiusMeters;
+      const { widenMaxMeters: atMostMeters } = deps;
+      if (radiusMeters > atMostMeters) return { refused: 'RADIUS', atMostMeters };
+      const act = await reach(deps, { place, kind: 'WIDEN', terms: { radiusMeters }, length, asked });
+      return act ? { act } : { refused: 'LENGTH' };
+    },
+    narrow: async (place, asked) => {
+      await db.$transaction((tx) => endInForce(tx, { ...place, kind: 'WIDEN' }, { ...asked, at: clock() }));
+    },
+    raisePay: (place, terms, asked) => reachAtOnce(deps, { place, kind: 'RAISE_PAY', terms, asked }),
+    cancelWaiting: (place, terms, asked) =>
+      reachAtOnce(deps, { place, kind: 'CANCEL_WAITING', terms, asked }),
     countWaiting: async (place, waitingOverMinutes) =>
       (await readHit(deps, readerOf(db), place, { waitingOverMinutes }, clock())).length,
     tally: async (actId) => tallyOf(await countParts(readerOf(db), actId)),
     carryOut: (part, dispatcher) => carryOut(deps, part, dispatcher),
     read: (actId) => readAct(readerOf(db), actId),
-    stopsOf: (cities) => readActsInForce(readerOf(db), 'STOP_ORDERS', { cities, now: clock() }),
+    inForce: (cities) => readActsInForce(readerOf(db), { cities, now: clock() }),
   };
 }
 
@@ -166,16 +197,24 @@ async function begin(
   return act;
 }
 
-/** An act that reaches each waiting delivery of the place, one after another. */
-async function fanOut(deps: ZoneActsDeps, asked: Omit<Asked, 'length'>): Promise<ZoneAct> {
+/**
+ * An act that reaches each waiting delivery of the place, one after another.
+ * @returns null where it would end in the past, or too late
+ */
+async function reach(deps: ZoneActsDeps, asked: Asked): Promise<ZoneAct | null> {
   const act = await deps.db.$transaction((tx) =>
-    begin(tx, deps, { ...asked, length: null }, async (_, place, made, { correlationId, at }) => {
+    begin(tx, deps, asked, async (_, place, made, { correlationId, at }) => {
       const deliveryIds = await readHit(deps, readerOf(tx), place, made, at);
       await insertParts(tx, { actId: made.actId, deliveryIds, correlationId }, deps.deliveriesPerSecond);
     }),
   );
-  if (!act) throw new Error('an act without an end cannot end in the past');
   deps.notifyRelay();
+  return act;
+}
+
+async function reachAtOnce(deps: ZoneActsDeps, asked: Omit<Asked, 'length'>): Promise<ZoneAct> {
+  const act = await reach(deps, { ...asked, length: null });
+  if (!act) throw new Error('an act without an end cannot end in the past');
   return act;
 }
 
@@ -203,6 +242,7 @@ async function carryOut(
   const act = delivery && (await readAct(read, part.actId));
   const command = act && commandOf(act);
   if (!command) return;
+  if (isOver(act, clock())) return closePart(read, part, { outcome: ACT_OVER, at: clock() });
   const request = { scope: `act/${act.actId}`, correlationId: act.correlationId };
   const answer = await dispatcher.sendCommand(part.deliveryId, command, request);
   const outcome = answer ? partOutcome(answer) : closedOutcome(act, delivery);

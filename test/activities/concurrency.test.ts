@@ -379,6 +379,7 @@ describe('a busy city with events in any order', () => {
         why: 'test',
       },
       { kind: 'resumeSearch', by: OPS, why: 'test' },
+      { kind: 'searchFarther', radiusMeters: 30_000, by: OPS, why: 'test' },
       { kind: 'raisePay', bonusCents: Math.floor(random() * 500), by: OPS, why: 'test' },
       ...(random() < 0.2 ? [CANCEL] : []),
     ]);

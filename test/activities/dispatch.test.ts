@@ -508,6 +508,15 @@ const REPEATS: readonly Repeat[] = [
     },
   },
   {
+    name: 'searchFarther',
+    drivers: [],
+    first: { outcome: 'searching' },
+    before: async (scene) => {
+      await scene.search();
+      return { kind: 'searchFarther', radiusMeters: 30_000, by: OPS, why: 'rain' };
+    },
+  },
+  {
     name: 'changeOrder',
     first: { outcome: 'orderChanged' },
     before: async (scene) => {

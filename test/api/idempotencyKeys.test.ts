@@ -32,6 +32,7 @@ const ZONE_ACTS: Record<string, [object, object]> = {
     { reason: 'WEATHER', minutes: 5 },
     { reason: 'WEATHER', minutes: 9 },
   ],
+  widen: [{ minutes: 5 }, { minutes: 9 }],
   'raise-pay': [{ bonusCents: 100 }, { bonusCents: 200 }],
   'cancel-waiting': [
     { reason: 'NO_DRIVER', waitingOverMinutes: 30 },

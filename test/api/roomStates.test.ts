@@ -162,6 +162,8 @@ describe('a merchant who connects', () => {
       newId,
       timeScale: 1,
       deliveriesPerSecond: 1_000,
+      widenMaxMeters: 50_000,
+      escalatedRadiusMeters: 22_500,
       notifyRelay: () => {},
     });
     const asked = {

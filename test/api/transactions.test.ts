@@ -85,7 +85,7 @@ function receivers(): MessageHandler {
       searchLeadMs: 600_000,
       orders: ORDER_LIMITS,
       noticeGroupUpdateMs: 60_000,
-      zoneActs: { deliveriesPerSecond: 1_000 },
+      zoneActs: { deliveriesPerSecond: 1_000, widenMaxMeters: 50_000 },
       database: { statementTimeoutMs: 5_000 },
     },
     clock: Date.now,

@@ -177,6 +177,67 @@ describe('a stop of orders', () => {
   });
 });
 
+describe('a wider search', () => {
+  const healthOf = async (id: string | null): Promise<unknown> => {
+    const { body } = await world.as(ops()).get(`/v2/ops/zones/health?cityId=${city}&fresh=true`).expect(200);
+    const { zones } = body as { zones: { zoneId: string | null; searchWidened: unknown }[] };
+    return zones.find(({ zoneId }) => zoneId === id)?.searchWidened;
+  };
+
+  it('is seen in the health of the zones until ops end it, the widest that holds', async () => {
+    for (const point of [NORTH, SOUTH]) await send(order(point)).expect(201);
+    const { body: all } = await act(`cities/${city}/widen`, { minutes: 60 }).expect(202);
+    expect(all).toMatchObject({
+      kind: 'WIDEN',
+      zoneId: null,
+      radiusMeters: 22_500,
+      deliveries: { asked: 2 },
+    });
+    const { body: wider } = await act(`zones/${zone}/widen`, { minutes: 9, radiusMeters: 30_000 }).expect(
+      202,
+    );
+    expect(await healthOf(zone)).toMatchObject({
+      actId: wider.actId,
+      radiusMeters: 30_000,
+      until: wider.until,
+      by: 'olga',
+      why: 'storm',
+    });
+    expect(await healthOf(null)).toMatchObject({ actId: all.actId });
+    const { body: left } = await act(`zones/${zone}/narrow`, {}).expect(200);
+    expect(left).toMatchObject({ cityId: city, zoneId: zone, searchWidened: { actId: all.actId } });
+    const { body: none } = await act(`cities/${city}/narrow`, {}).expect(200);
+    expect(none).toEqual({ cityId: city, zoneId: null, searchWidened: null });
+    expect(await healthOf(zone)).toBeNull();
+    const { body: read } = await world.as(ops()).get(`/v2/ops/acts/${wider.actId}`).expect(200);
+    expect(read.endedAt).not.toBeNull();
+  });
+
+  it('stands in the trail of the city, with who and why, and so does its end', async () => {
+    await act(`zones/${zone}/widen`, { minutes: 9 }).expect(202);
+    await act(`zones/${zone}/narrow`, { why: 'sun' }).expect(200);
+    await act(`zones/${zone}/narrow`, { why: 'again' }).expect(200);
+    const { body } = await world.as(ops()).get(`/v2/ops/audit?cityId=${city}`).expect(200);
+    const entries = (body as { entries: { kind: string; why: string }[] }).entries.filter(({ kind }) =>
+      kind.startsWith('zone_act'),
+    );
+    expect(entries.map(({ kind, why }) => [kind, why]).sort()).toEqual([
+      ['zone_act_changed', 'sun'],
+      ['zone_act_created', 'storm'],
+    ]);
+  });
+
+  it('has bounds', async () => {
+    const widen = (body: object) => act(`zones/${zone}/widen`, body);
+    const { body } = await widen({ minutes: 9, radiusMeters: 50_001 }).expect(422);
+    expect(body).toMatchObject({ code: 'RADIUS_NOT_ALLOWED', detail: 'searches may reach 50000 m at most' });
+    await widen({ minutes: 9, radiusMeters: 10 }).expect(400);
+    await widen({ minutes: 9, untilAt: new Date(Date.now() + 60_000).toISOString() }).expect(400);
+    const untilAt = new Date(Date.now() - 60_000).toISOString();
+    expect((await widen({ untilAt }).expect(422)).body.code).toBe('INVALID_DURATION');
+  });
+});
+
 describe('a raise of a zone', () => {
   it('is taken with an id that says how far it is', async () => {
     await send(order()).expect(201);
@@ -211,9 +272,13 @@ describe('an act on a zone or a city', () => {
   const PATHS: [string, object][] = [
     ['stop-orders', STOP],
     ['take-orders', {}],
+    ['widen', { minutes: 5 }],
+    ['narrow', {}],
     ['raise-pay', { bonusCents: 100 }],
     ['cancel-waiting', { waitingOverMinutes: 30, reason: 'NO_DRIVER', dryRun: true }],
   ];
+
+  const reaches = ['widen', 'raise-pay'];
 
   it('is for ops of the city', async () => {
     for (const [verb, body] of PATHS)
@@ -221,7 +286,7 @@ describe('an act on a zone or a city', () => {
         await act(`${place}/${verb}`, body, ops(['paris'])).expect(404);
         await act(`${place}/${verb}`, body, driver(newId())).expect(403);
         await act(`${place}/${verb}`, body, merchant(MERCHANT)).expect(403);
-        await act(`${place}/${verb}`, body, ops([city])).expect(verb === 'raise-pay' ? 202 : 200);
+        await act(`${place}/${verb}`, body, ops([city])).expect(reaches.includes(verb) ? 202 : 200);
         await act(`${place.split('/')[0]}/nowhere/${verb}`, body).expect(404);
       }
     const { body: made } = await act(`zones/${zone}/stop-orders`, STOP).expect(200);

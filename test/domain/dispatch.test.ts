@@ -543,6 +543,12 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   },
   { weight: 2, arbitrary: event(fc.constant(() => ({ kind: 'resumeSearch', by: OPS, why: 'test' }))) },
   {
+    weight: 1,
+    arbitrary: event(
+      fc.constant(() => ({ kind: 'searchFarther', radiusMeters: 30_000, by: OPS, why: 'test' })),
+    ),
+  },
+  {
     weight: 2,
     arbitrary: event(
       fc.constantFrom(...LOSS_REASONS).map((why) => (world, on) => ({
@@ -959,6 +965,8 @@ describe('any events in any order', () => {
       'raisePay → payRaised',
       'raisePay → PAY_NOT_RAISED',
       'resumeSearch → searching',
+      'searchFarther → searching',
+      'searchFarther → ILLEGAL_TRANSITION',
     ];
     expect(wanted.filter((each) => !seen.has(each))).toEqual([]);
   });
@@ -976,6 +984,28 @@ describe('a search', () => {
     ttlMs: LIMITS.offerTtlMs,
     exclusionEndsAt: null,
   };
+
+  const wider = { kind: 'searchFarther', radiusMeters: 30_000, by: OPS, why: 'rain' } as const;
+
+  it('is made at once where ops widen it, counts no round for that, and says so in the trail', () => {
+    const world = new World([{}]);
+    told(world, { kind: 'lookForDriver', search: vain, freed: null });
+    const { decision } = world.tell('left', wider);
+    expect(decision.next.delivery).toMatchObject({ searchRound: 1, searchAgainAt: START });
+    expect(decision.entries.map(({ kind, why, detail }) => ({ kind, why, detail }))).toEqual([
+      { kind: 'search_widened', why: 'rain', detail: { radiusMeters: 30_000 } },
+    ]);
+    const again = world.tell('left', wider).decision;
+    expect(again.entries).toEqual([]);
+    expect(again.next.delivery).toMatchObject({ searchAgainAt: START });
+  });
+
+  it('that waits for ops is not made because they widen it', () => {
+    const world = new World([{}]);
+    told(world, { kind: 'lookForDriver', search: vain, freed: null });
+    world.deliveries.left = { ...world.deliveries.left, heldReason: 'REASSIGNMENT_OFF', searchAgainAt: null };
+    expect(told(world, wider)).toMatchObject({ heldReason: 'REASSIGNMENT_OFF', searchAgainAt: null });
+  });
 
   it('backs off and widens after each fruitless round', () => {
     const world = new World([{}]);
@@ -1114,6 +1144,12 @@ describe('a search', () => {
       expect(nextDeadline({ ...known, searchAgainAt: world.now + 1 })?.event).toEqual({ kind: 'escalate' });
       expect(calls(world, { kind: 'escalate' })).toBe(1);
       expect(world.deliveries.left.escalationLevel).toBe(1);
+    });
+
+    it('calls for a round where ops widen the searches', () => {
+      const world = matched();
+      told(world, vainly);
+      expect(calls(world, { kind: 'searchFarther', radiusMeters: 30_000, by: OPS, why: 'rain' })).toBe(1);
     });
 
     it('goes on by itself as soon as matching is off', () => {

@@ -288,6 +288,12 @@ describe('a search', () => {
     expect([1, 2, 3].map((level) => searchRadiusMeters(0, level))).toEqual([22_500, 22_500, 22_500]);
   });
 
+  it('reaches at least as far as ops widened it, and never less far for that', () => {
+    expect(searchRadiusMeters(0, 0, SEARCH_LIMITS, 20_000)).toBe(20_000);
+    expect(searchRadiusMeters(0, 1, SEARCH_LIMITS, 20_000)).toBe(22_500);
+    expect(searchRadiusMeters(0, 0, SEARCH_LIMITS, null)).toBe(3_000);
+  });
+
   it('waits 5 s after the first fruitless round and twice as long after each further one, up to 2 min', () => {
     expect([1, 2, 3, 4, 5, 6, 5_000].map((round) => searchBackoffMs(round))).toEqual([
       5_000, 10_000, 20_000, 40_000, 80_000, 120_000, 120_000,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type OrdersStop, STOP_REASONS, stopFor, stopWords } from '../../domain/zones/ordersStop';
+import { type Widening, wideningFor } from '../../domain/zones/widening';
 import { DELIVERY_STATUSES } from '../../domain/delivery/status';
 import { isWaiting } from '../../domain/delivery/waiting';
 import {
@@ -8,8 +9,11 @@ import {
   commandOf,
   type HitFacts,
   isHit,
+  isOver,
   MAX_ACT_MINUTES,
   partOutcome,
+  stopIn,
+  wideningIn,
   type ZoneAct,
 } from '../../domain/zones/zoneAct';
 
@@ -48,6 +52,31 @@ describe('a stop of orders', () => {
       'zone north takes no orders for a time',
     ]);
     expect(stopWords(stop(null, 5))).toMatch(/^the city takes no orders/);
+  });
+});
+
+describe('a wider search', () => {
+  const wide = (zoneId: string | null, radiusMeters: number, minutes = 5): Widening => ({
+    zoneId,
+    radiusMeters,
+    until: NOW + minutes * MINUTE,
+  });
+
+  it.each<[string, Widening[], string | null, number | null]>([
+    ['of the zone holds in it', [wide('north', 9_000)], 'north', 9_000],
+    ['of another zone does not hold', [wide('south', 9_000)], 'north', null],
+    ['of a zone does not hold outside all zones', [wide('north', 9_000)], null, null],
+    ['of the city holds in each zone', [wide(null, 9_000)], 'north', 9_000],
+    ['of the city holds outside all zones', [wide(null, 9_000)], null, 9_000],
+    [
+      'that is the widest is the one that counts',
+      [wide(null, 9_000), wide('north', 8_000, 9)],
+      'north',
+      9_000,
+    ],
+    ['is over at its time', [wide(null, 9_000, 0), wide('north', 8_000)], 'north', 8_000],
+  ])('%s', (_name, widenings, zoneId, meters) => {
+    expect(wideningFor(widenings, zoneId, NOW)?.radiusMeters ?? null).toBe(meters);
   });
 });
 
@@ -107,10 +136,27 @@ describe('an act that reaches deliveries', () => {
     createdAt: NOW,
     endedAt: null,
   };
+  const widening: ZoneAct = { ...act, kind: 'WIDEN', bonusCents: null, radiusMeters: 9_000, until: NOW + 1 };
   const cancelling: ZoneAct = { ...act, kind: 'CANCEL_WAITING', bonusCents: null, cancelReason: 'NO_DRIVER' };
+
+  it('is over at its time, when ops end it, and else never', () => {
+    expect(isOver(widening, NOW)).toBe(false);
+    expect(isOver(widening, NOW + 1)).toBe(true);
+    expect(isOver({ ...widening, endedAt: NOW }, NOW)).toBe(true);
+    expect(isOver(act, NOW)).toBe(false);
+  });
+
+  it('holds in its place, by its kind', () => {
+    const stopping: ZoneAct = { ...act, kind: 'STOP_ORDERS', reason: 'WEATHER', until: NOW + 1 };
+    const acts = [stopping, widening, { ...widening, cityId: 'other', radiusMeters: 12_000 }];
+    expect(stopIn(acts, { cityId: 'c', zoneId: 'north' }, NOW)).toEqual(stopping);
+    expect(wideningIn(acts, { cityId: 'c', zoneId: 'north' }, NOW)).toEqual(widening);
+    expect(wideningIn(acts, { cityId: 'third', zoneId: null }, NOW)).toBeNull();
+  });
 
   it('is a command of the person who acted, for deliveries that still wait', () => {
     const by = { kind: 'ops', id: 'olga' };
+    expect(commandOf(widening)).toEqual({ kind: 'searchFarther', radiusMeters: 9_000, by, why: 'storm' });
     expect(commandOf(act)).toEqual({
       kind: 'raisePay',
       bonusCents: 500,

@@ -345,6 +345,21 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     workflow: DELIVERY,
+    name: 'searched-farther-and-cancelled',
+    drivers: [],
+    play: async (stage) => {
+      const delivery = await stage.dispatch();
+      await stage.is(delivery, 'SEARCHING');
+      await stage.waits(delivery);
+      await stage.searchFarther(delivery, 30_000);
+      await stage.waits(delivery);
+      await stage.cancel(delivery);
+      await delivery.handle.result();
+      return delivery.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY,
     name: 'handed-over',
     drivers: [V2, V2],
     play: async (stage) => {

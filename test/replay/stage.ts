@@ -150,6 +150,12 @@ export class Stage {
     });
   }
 
+  searchFarther({ handle }: RunningDelivery, radiusMeters: number): Promise<Answer> {
+    return handle.executeUpdate(COMMANDS.searchFarther.update, {
+      args: [{ radiusMeters, by: OPS, why: 'rain', correlationId }],
+    });
+  }
+
   /** What changes is in the database, and the workflow is told its id. */
   async changeOrder(
     { handle, deliveryId }: RunningDelivery,

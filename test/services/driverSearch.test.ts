@@ -57,7 +57,7 @@ test.each<[ParcelSize, VehicleKind]>([
       ...world.deps,
       map,
       store: {
-        searchFacts: (id) => world.deps.store.searchFacts(id),
+        searchFacts: world.deps.store.searchFacts,
         othersWaiting: async () => 0,
         candidates: async ({ driverIds }) =>
           driverIds.map((driverId) => facts(driverId, vehicles.get(driverId) ?? 'BICYCLE')),

@@ -41,7 +41,7 @@ test('a workflow is started with what the process that took its order knows', as
       ...deps.limits,
       orders: ORDER_LIMITS,
       noticeGroupUpdateMs: 60_000,
-      zoneActs: { deliveriesPerSecond: 1_000 },
+      zoneActs: { deliveriesPerSecond: 1_000, widenMaxMeters: 50_000 },
       database: { statementTimeoutMs: 5_000 },
       notices: { maxAgeMs: 60_000 },
     },

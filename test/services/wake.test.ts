@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { v7 as newId } from 'uuid';
 import { createDeliveryStore } from '../../adapters/postgres/deliveryStore';
+import { createZoneActs } from '../../services/zones/zoneActs';
 import { createWake, MAX_HOPS, type Wake } from '../../services/wake';
 import { TRAVEL_MODEL } from '../../domain/geo/places';
 import { RANKING_LIMITS } from '../../domain/matching/candidate';
@@ -144,6 +145,33 @@ describe('a driver who came free', () => {
     const far = await driverAt(20);
     const escalated = await world.addDelivery({ level: 1 });
     expect(await free(far, [near])).toBe(escalated);
+  });
+
+  test('wakes a delivery that they are too far from, while ops have widened its search', async () => {
+    const deliveryId = await world.addDelivery({ round: 0 });
+    const driverId = await driverAt(20);
+    const by = { kind: 'ops', id: 'olga' } as const;
+    const acts = createZoneActs({
+      db: world.db,
+      clock: () => world.time.now,
+      newId,
+      timeScale: 1,
+      deliveriesPerSecond: 1_000,
+      widenMaxMeters: 50_000,
+      escalatedRadiusMeters: 22_500,
+      notifyRelay: () => {},
+    });
+    const terms = { radiusMeters: null, length: { minutes: 5, untilAt: null } };
+    await acts.widen({ cityId: CITY, zoneId: null }, terms, {
+      by,
+      why: 'storm',
+      correlationId: 'c',
+      key: newId(),
+    });
+    expect(await free(driverId)).toBe(deliveryId);
+    world.time.now += 5 * MINUTE;
+    await world.ping(driverId, { lat: PLACE.lat, lng: PLACE.lng + 20 / 67.9 });
+    expect(await free(driverId)).toBeNull();
   });
 
   test.each(['PENDING', 'OFFERED', 'CANCELLED'])('wakes none that is %s', async (status) => {

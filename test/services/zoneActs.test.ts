@@ -6,7 +6,7 @@ import type { Prisma } from '../../prisma/client/client';
 import type { Message } from '../../domain/notices/message';
 import type { Dispatcher } from '../../services/ports';
 import { type ActAsked, createZoneActs, type ZoneActs } from '../../services/zones/zoneActs';
-import { createDispatchWorld, type DispatchWorld } from '../support/dispatchWorld';
+import { createDispatchWorld, type DispatchWorld, PICKUP } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { brokenInvariants } from '../support/invariants';
 
@@ -39,13 +39,15 @@ beforeEach(async () => {
   });
 });
 
-const actsAt = (deliveriesPerSecond: number): ZoneActs =>
+const actsAt = (deliveriesPerSecond: number, clock: () => number = Date.now): ZoneActs =>
   createZoneActs({
     db: world.db,
-    clock: Date.now,
+    clock,
     newId,
     timeScale: 1,
     deliveriesPerSecond,
+    widenMaxMeters: 50_000,
+    escalatedRadiusMeters: 22_500,
     notifyRelay: () => {},
   });
 const asked = (): ActAsked => ({ by: OLGA, why: 'storm', correlationId: 'act', key: newId() });
@@ -219,5 +221,117 @@ describe('a cancel of what waits', () => {
     expect(await rowOf(short)).toMatchObject({ status: 'SEARCHING' });
     expect(await rowOf(taken)).toMatchObject({ status: 'ASSIGNED', driverId });
     expect(await brokenInvariants(world.db)).toEqual([]);
+  });
+});
+
+describe('a wider search', () => {
+  const FOR_A_WHILE = { minutes: 5, untilAt: null };
+  /** 11 km away: farther than a first search reaches. */
+  const far = () => world.addDriver({ cityId, at: { lat: PICKUP.lat + 0.1, lng: PICKUP.lng } });
+  const widen = async (acts: ZoneActs, place = zoneId, request = asked()): Promise<string> => {
+    const terms = { radiusMeters: 20_000, length: FOR_A_WHILE };
+    const widened = await acts.widen({ cityId, zoneId: place }, terms, request);
+    if (!('act' in widened)) throw new Error(`refused: ${widened.refused}`);
+    return widened.act.actId;
+  };
+  const search = (deliveryId: string) =>
+    world.activities.lookForDriver({
+      deliveryId,
+      correlationId: 'test',
+      at: Date.now(),
+      event: { kind: 'lookForDriver', freed: null },
+    });
+  const offersOf = (deliveryId: string) => world.db.offer.findMany({ where: { deliveryId } });
+
+  it('finds a driver farther away, in its zone and until it ends', async () => {
+    const acts = actsAt(1_000);
+    const [here, later] = [await waiting(), await waiting()];
+    const driverId = await far();
+    await widen(acts, `south-${cityId}`);
+    await search(here);
+    expect(await offersOf(here)).toEqual([]);
+    await widen(acts);
+    await search(here);
+    expect(await offersOf(here)).toMatchObject([{ driverId, choice: { radiusMeters: 20_000 } }]);
+    await far();
+    await acts.narrow({ cityId, zoneId }, asked());
+    await search(later);
+    expect(await offersOf(later)).toEqual([]);
+  });
+
+  it('is over at its time, also for what waits since before', async () => {
+    const deliveryId = await waiting();
+    await far();
+    await widen(actsAt(1_000, () => Date.now() - 5 * MINUTE));
+    await search(deliveryId);
+    expect(await offersOf(deliveryId)).toEqual([]);
+    expect(await actsAt(1_000).inForce([cityId])).toEqual([]);
+  });
+
+  it('has each delivery of the zone that waits search again once, and leaves the others be', async () => {
+    const hit = [await waiting(), await waiting()];
+    const decided = await waiting({ heldReason: 'REASSIGNMENT_OFF', searchAgainAt: null });
+    const elsewhere = await waiting({ zoneId: `south-${cityId}` });
+    const before = await rowOf(elsewhere);
+    const acts = actsAt(1_000);
+    const request = asked();
+    const actId = await widen(acts, zoneId, request);
+    expect(await widen(acts, zoneId, request)).toBe(actId);
+    const lost = new Set<string>();
+    relayParts(acts, async (deliveryId, ...rest) => {
+      const answer = await sendCommand(deliveryId, ...rest);
+      if (lost.has(deliveryId)) return answer;
+      lost.add(deliveryId);
+      throw new Error('killed before it kept the answer');
+    });
+    await settled(acts, actId);
+    expect(await acts.tally(actId)).toEqual({ asked: 3, done: 3, open: 0, refused: new Map() });
+    for (const id of hit) {
+      expect((await rowOf(id)).searchAgainAt?.getTime()).toBeLessThanOrEqual(Date.now());
+      expect(await entriesOf(id, 'search_widened')).toMatchObject([
+        { actorKind: 'ops', actorId: 'olga', why: 'storm', correlationId: 'act' },
+      ]);
+    }
+    expect(await rowOf(decided)).toMatchObject({ heldReason: 'REASSIGNMENT_OFF', searchAgainAt: null });
+    expect(await rowOf(elsewhere)).toEqual(before);
+  });
+
+  it('asks no delivery any more once it has ended', async () => {
+    const deliveryId = await waiting();
+    const { searchAgainAt } = await rowOf(deliveryId);
+    const acts = actsAt(1_000);
+    const actId = await widen(acts);
+    await acts.narrow({ cityId, zoneId }, asked());
+    relayParts(acts);
+    await settled(acts, actId);
+    expect(await acts.tally(actId)).toMatchObject({ done: 0, refused: new Map([['ACT_OVER', 1]]) });
+    expect(await rowOf(deliveryId)).toMatchObject({ searchAgainAt });
+  });
+
+  it('replaces the one before it at the same place, and not that of the city', async () => {
+    const acts = actsAt(1_000);
+    const terms = { radiusMeters: 30_000, length: FOR_A_WHILE };
+    await acts.widen({ cityId, zoneId: null }, terms, asked());
+    await widen(acts);
+    const last = await widen(acts);
+    const inForce = await acts.inForce([cityId]);
+    expect(inForce.map(({ zoneId: place }) => place)).toEqual([null, zoneId]);
+    expect(inForce[1]?.actId).toBe(last);
+  });
+
+  it('has bounds: it ends within a day, and reaches no farther than allowed', async () => {
+    const acts = actsAt(1_000);
+    const place = { cityId, zoneId };
+    const late = { minutes: null, untilAt: Date.now() + 25 * 60 * MINUTE };
+    expect(await acts.widen(place, { radiusMeters: null, length: late }, asked())).toEqual({
+      refused: 'LENGTH',
+    });
+    expect(await acts.widen(place, { radiusMeters: 50_001, length: FOR_A_WHILE }, asked())).toEqual({
+      refused: 'RADIUS',
+      atMostMeters: 50_000,
+    });
+    expect(await acts.widen(place, { radiusMeters: null, length: FOR_A_WHILE }, asked())).toMatchObject({
+      act: { radiusMeters: 22_500 },
+    });
   });
 });

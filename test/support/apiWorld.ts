@@ -144,7 +144,7 @@ function apiDepsOf(world: DispatchWorld, { redis, keyPrefix }: FreshRedis): ApiD
       orders: ORDER_LIMITS,
       noticeGroupUpdateMs: 60_000,
       database: { statementTimeoutMs: 5_000 },
-      zoneActs: { deliveriesPerSecond: 1_000 },
+      zoneActs: { deliveriesPerSecond: 1_000, widenMaxMeters: 50_000 },
     },
     clock,
     newId,

@@ -29,6 +29,7 @@ import { createErasureSweep } from '../../activities/sweeps/erasures';
 import { createMatchingNet } from '../../activities/sweeps/matchingNet';
 import { createWindowsSweep } from '../../activities/sweeps/windows';
 import { createWindowRisks } from '../../services/windowRisks';
+import type { ZoneActs } from '../../services/zones/zoneActs';
 import type { DispatchLimits } from '../../domain/delivery/decisionContext';
 import { STAGE_LIMITS } from '../../domain/driver/stageWatch';
 import { LOSS_LIMITS } from '../../domain/driver/loss';
@@ -52,6 +53,7 @@ export type RealTemporalWorld = DispatchWorld & {
   env: TestWorkflowEnvironment;
   dispatcher: Dispatcher;
   availability: AvailabilityService;
+  zoneActs: ZoneActs;
   emits: Emit[];
   /** What holds until a test changes `deps`; where deliveries are picked up. */
   standard: { limits: DispatchLimits; pickup: Point };
@@ -134,14 +136,14 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
       orders: ORDER_LIMITS,
       noticeGroupUpdateMs: 60_000,
       database: { statementTimeoutMs: 5_000 },
-      zoneActs: { deliveriesPerSecond: 1_000 },
+      zoneActs: { deliveriesPerSecond: 1_000, widenMaxMeters: 50_000 },
     },
     clock,
     newId,
     notifyRelay,
     leasing,
   });
-  const { availability } = services;
+  const { availability, zoneActs } = services;
   const presence = createPresence({
     db,
     map,
@@ -264,7 +266,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     sweepMatchingNet,
     sweepErasures,
   };
-  return { activities, handle, shown: { dispatcher, availability, emits, sweepClock, outage } };
+  return { activities, handle, shown: { dispatcher, availability, zoneActs, emits, sweepClock, outage } };
 }
 
 function failingIn(outage: RealTemporalWorld['outage'], activities: DeliveryActivities): DeliveryActivities {

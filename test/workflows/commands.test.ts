@@ -84,10 +84,18 @@ describe('the update id', () => {
       COMMANDS.raisePay.updateId({ ...act, bonusCents: 1 }, REQUEST),
       COMMANDS.resumeSearch.updateId(act, REQUEST),
       COMMANDS.changeOrder.updateId({ changeId: 'c', by, correlationId: 'c' }, REQUEST),
+      COMMANDS.searchFarther.updateId({ ...act, radiusMeters: 1 }, REQUEST),
     ]).toEqual(
-      ['fail', 'cancel', 'assign', 'handOver', 'raisePay', 'resumeSearch', 'changeOrder'].map(
-        (verb) => `${verb}/x/driver/d/key-k`,
-      ),
+      [
+        'fail',
+        'cancel',
+        'assign',
+        'handOver',
+        'raisePay',
+        'resumeSearch',
+        'changeOrder',
+        'searchFarther',
+      ].map((verb) => `${verb}/x/driver/d/key-k`),
     );
   });
 });
@@ -96,13 +104,15 @@ describe('a command', () => {
   const HOMES = ['workflows/commands.ts', 'domain/delivery/', 'api/routes/'];
   /**
    * A hand-over looks up its meeting point, a change what it changes, and a rescue is also a signal. An act on
-   * a zone is one of two commands to each of its deliveries.
+   * a zone is one of three commands to each of its deliveries.
    */
   const KNOWN = [
     'adapters/temporal/dispatcher.ts: cancelDelivery',
     'adapters/temporal/dispatcher.ts: raisePay',
+    'adapters/temporal/dispatcher.ts: searchFarther',
     'domain/zones/zoneAct.ts: cancelDelivery',
     'domain/zones/zoneAct.ts: raisePay',
+    'domain/zones/zoneAct.ts: searchFarther',
     'services/deliveries/deliveryEvents.ts: changeOrder',
     'services/deliveries/deliveryEvents.ts: handOver',
     'services/zones/zoneActs.ts: raisePay',

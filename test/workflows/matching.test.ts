@@ -90,6 +90,26 @@ describe('with batch matching on', () => {
     await cancel(delivery);
   });
 
+  test('a driver whom no round reaches is asked once ops widen the searches', async () => {
+    world.switches.batchMatching = true;
+    const { cityId, deliveries } = await waiting(2);
+    const driverId = await comesFree(cityId, 0.3); // 33 km
+    const since = new Date();
+    await eventually('a round has looked', async () => {
+      const { matchedAt } = await world.db.city.findUniqueOrThrow({ where: { id: cityId } });
+      return matchedAt !== null && matchedAt > since;
+    });
+    expect(await liveOffers(cityId)).toEqual([]);
+    await world.zoneActs.widen(
+      { cityId, zoneId: null },
+      { radiusMeters: 40_000, length: { minutes: 5, untilAt: null } },
+      { by: { kind: 'ops', id: 'olga' }, why: 'storm', correlationId, key: cityId },
+    );
+    const offer = await eventually('the driver is asked', async () => (await liveOffers(cityId))[0]);
+    expect(offer).toMatchObject({ driverId, choice: { radiusMeters: 40_000, proposal: {} } });
+    await Promise.all(deliveries.map(cancel));
+  }, 30_000);
+
   test('deliveries go on by themselves within the net once it is killed', async () => {
     world.switches.batchMatching = true;
     const {

@@ -6675,6 +6675,291 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/ops/zones/{id}/widen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search farther for drivers in a zone for a time
+         * @description For: ops.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "Idempotency-Key"?: string;
+                };
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /**
+                         * @description How long from now
+                         * @default null
+                         */
+                        minutes?: number | null;
+                        /**
+                         * Format: date-time
+                         * @description Instead of `minutes`: the end, at most a day away
+                         * @default null
+                         */
+                        untilAt?: string | null;
+                        /**
+                         * @description How far searches reach at least, up to ZONE_WIDEN_MAX_METERS. Null: as far as from escalation level 1 on
+                         * @default null
+                         */
+                        radiusMeters?: number | null;
+                        /** @description Recorded in the audit trail */
+                        why: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description It holds. Those that wait search again one after another: GET /v2/ops/acts/:id. An earlier one of the same place is over */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ZoneAct"];
+                    };
+                };
+                /** @description MALFORMED_REQUEST, INVALID_REQUEST */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAUTHENTICATED */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description FORBIDDEN, SUSPENDED */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description NOT_FOUND */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description BODY_TOO_LARGE */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNSUPPORTED_MEDIA_TYPE */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description IDEMPOTENCY_KEY_REUSED, INVALID_DURATION, RADIUS_NOT_ALLOWED */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description TOO_MANY_REQUESTS */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description INTERNAL */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAVAILABLE */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/ops/zones/{id}/narrow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search as far as usual in a zone again
+         * @description For: ops.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description Recorded in the audit trail */
+                        why: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description What holds here now; a repeat changes nothing */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PlaceSearch"];
+                    };
+                };
+                /** @description MALFORMED_REQUEST, INVALID_REQUEST */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAUTHENTICATED */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description FORBIDDEN, SUSPENDED */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description NOT_FOUND */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description BODY_TOO_LARGE */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNSUPPORTED_MEDIA_TYPE */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description TOO_MANY_REQUESTS */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description INTERNAL */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAVAILABLE */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/ops/zones/{id}/raise-pay": {
         parameters: {
             query?: never;
@@ -7172,6 +7457,291 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["PlaceOrders"];
+                    };
+                };
+                /** @description MALFORMED_REQUEST, INVALID_REQUEST */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAUTHENTICATED */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description FORBIDDEN, SUSPENDED */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description NOT_FOUND */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description BODY_TOO_LARGE */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNSUPPORTED_MEDIA_TYPE */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description TOO_MANY_REQUESTS */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description INTERNAL */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAVAILABLE */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/ops/cities/{id}/widen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search farther for drivers in a city for a time
+         * @description For: ops.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "Idempotency-Key"?: string;
+                };
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /**
+                         * @description How long from now
+                         * @default null
+                         */
+                        minutes?: number | null;
+                        /**
+                         * Format: date-time
+                         * @description Instead of `minutes`: the end, at most a day away
+                         * @default null
+                         */
+                        untilAt?: string | null;
+                        /**
+                         * @description How far searches reach at least, up to ZONE_WIDEN_MAX_METERS. Null: as far as from escalation level 1 on
+                         * @default null
+                         */
+                        radiusMeters?: number | null;
+                        /** @description Recorded in the audit trail */
+                        why: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description It holds. Those that wait search again one after another: GET /v2/ops/acts/:id. An earlier one of the same place is over */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ZoneAct"];
+                    };
+                };
+                /** @description MALFORMED_REQUEST, INVALID_REQUEST */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAUTHENTICATED */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description FORBIDDEN, SUSPENDED */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description NOT_FOUND */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description BODY_TOO_LARGE */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNSUPPORTED_MEDIA_TYPE */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description IDEMPOTENCY_KEY_REUSED, INVALID_DURATION, RADIUS_NOT_ALLOWED */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description TOO_MANY_REQUESTS */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description INTERNAL */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description UNAVAILABLE */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/ops/cities/{id}/narrow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search as far as usual in a city again
+         * @description For: ops.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description Recorded in the audit trail */
+                        why: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description What holds here now; a repeat changes nothing */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PlaceSearch"];
                     };
                 };
                 /** @description MALFORMED_REQUEST, INVALID_REQUEST */
@@ -10852,7 +11422,7 @@ export interface components {
          * @description Stable; clients decide by it. Later versions may add codes
          * @enum {string}
          */
-        ProblemCode: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "SUSPENDED" | "NOT_FOUND" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "IDEMPOTENCY_CONFLICT" | "ALREADY_EXISTS" | "OFFER_EXPIRED" | "OFFER_WITHDRAWN" | "ALREADY_ANSWERED" | "PAY_NOT_RAISED" | "NOT_PICKED_UP" | "GOODS_IN_HAND" | "GOODS_NOT_NEEDED" | "ILLEGAL_TRANSITION" | "TOO_MANY_OPEN_DELIVERIES" | "CASE_RESOLVED" | "CASE_NEEDS_DECISION" | "DRIVER_OFF_DUTY" | "DRIVER_ON_BREAK" | "DRIVER_HAS_NO_ROOM" | "DRIVER_HAS_WORK" | "DRIVER_AT_WORK" | "DRIVER_IN_OTHER_CITY" | "DRIVER_SUSPENDED" | "MERCHANT_SUSPENDED" | "DRIVER_NOT_AVAILABLE" | "PUSH_OFF" | "TRACKING_OFF" | "TRACKING_OVER" | "FEATURE_OFF" | "FEATURE_KILLED" | "FEATURE_CHANGED" | "NOT_ON_BREAK" | "NOT_PAUSED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "REASON_NOT_ALLOWED" | "INVALID_DURATION" | "INVALID_SHIFT_END" | "INVALID_AREA" | "STOP_OUT_OF_AREA" | "PAY_NOT_ALLOWED" | "INVALID_CENTER" | "IDEMPOTENCY_KEY_REUSED" | "PHONE_TOO_SHORT" | "UNKNOWN_CITY" | "UNKNOWN_MERCHANT" | "V2_REQUIRED" | "UNKNOWN_CURRENCY" | "WRONG_CURRENCY" | "TIME_NOT_POSSIBLE" | "TOO_MANY_REQUESTS" | "INTERNAL" | "NOT_ANSWERED_IN_TIME" | "ORDERS_STOPPED" | "UNAVAILABLE";
+        ProblemCode: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "FORBIDDEN" | "SUSPENDED" | "NOT_FOUND" | "NO_SUCH_ROUTE" | "METHOD_NOT_ALLOWED" | "IDEMPOTENCY_CONFLICT" | "ALREADY_EXISTS" | "OFFER_EXPIRED" | "OFFER_WITHDRAWN" | "ALREADY_ANSWERED" | "PAY_NOT_RAISED" | "NOT_PICKED_UP" | "GOODS_IN_HAND" | "GOODS_NOT_NEEDED" | "ILLEGAL_TRANSITION" | "TOO_MANY_OPEN_DELIVERIES" | "CASE_RESOLVED" | "CASE_NEEDS_DECISION" | "DRIVER_OFF_DUTY" | "DRIVER_ON_BREAK" | "DRIVER_HAS_NO_ROOM" | "DRIVER_HAS_WORK" | "DRIVER_AT_WORK" | "DRIVER_IN_OTHER_CITY" | "DRIVER_SUSPENDED" | "MERCHANT_SUSPENDED" | "DRIVER_NOT_AVAILABLE" | "PUSH_OFF" | "TRACKING_OFF" | "TRACKING_OVER" | "FEATURE_OFF" | "FEATURE_KILLED" | "FEATURE_CHANGED" | "NOT_ON_BREAK" | "NOT_PAUSED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "REASON_NOT_ALLOWED" | "INVALID_DURATION" | "RADIUS_NOT_ALLOWED" | "INVALID_SHIFT_END" | "INVALID_AREA" | "STOP_OUT_OF_AREA" | "PAY_NOT_ALLOWED" | "INVALID_CENTER" | "IDEMPOTENCY_KEY_REUSED" | "PHONE_TOO_SHORT" | "UNKNOWN_CITY" | "UNKNOWN_MERCHANT" | "V2_REQUIRED" | "UNKNOWN_CURRENCY" | "WRONG_CURRENCY" | "TIME_NOT_POSSIBLE" | "TOO_MANY_REQUESTS" | "INTERNAL" | "NOT_ANSWERED_IN_TIME" | "ORDERS_STOPPED" | "UNAVAILABLE";
         V1Location: {
             lat: number;
             lng: number;
@@ -11672,6 +12242,21 @@ export interface components {
                 /** Format: date-time */
                 since: string;
             } | null;
+            /** @description The widest search that holds here now, of the zone or of its city; null: as usual */
+            searchWidened: {
+                /** Format: uuid */
+                actId: string;
+                cityId: string;
+                /** @description Null: the whole city */
+                zoneId: string | null;
+                by: string;
+                why: string;
+                radiusMeters: number;
+                /** Format: date-time */
+                until: string;
+                /** Format: date-time */
+                since: string;
+            } | null;
             /** @description Time since the computation */
             ageMs: number;
         };
@@ -11738,6 +12323,8 @@ export interface components {
             /** @description The total bonus to which pay is raised */
             bonusCents: number | null;
             waitingOverMinutes: number | null;
+            /** @description How far searches reach at least */
+            radiusMeters: number | null;
             /** @enum {string|null} */
             cancelReason: "NO_DRIVER" | "OPS_CANCELLED" | null;
             by: string;
@@ -11787,6 +12374,26 @@ export interface components {
                  * @enum {string}
                  */
                 reason: "TOO_FEW_DRIVERS" | "WEATHER" | "EVENT" | "DISRUPTION" | "OTHER";
+                /** Format: date-time */
+                until: string;
+                /** Format: date-time */
+                since: string;
+            } | null;
+        };
+        PlaceSearch: {
+            cityId: string;
+            /** @description Null: the whole city */
+            zoneId: string | null;
+            /** @description The widest search that holds here; of a zone also that of its city. Null: as far as usual */
+            searchWidened: {
+                /** Format: uuid */
+                actId: string;
+                cityId: string;
+                /** @description Null: the whole city */
+                zoneId: string | null;
+                by: string;
+                why: string;
+                radiusMeters: number;
                 /** Format: date-time */
                 until: string;
                 /** Format: date-time */

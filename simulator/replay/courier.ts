@@ -4,6 +4,7 @@ import type { DriverEvent, DriverSocket } from '../client/driverSocket';
 import type { DriverClient, OfferView } from '../client/service';
 import type { Ledger } from '../people/ledger';
 import { pause, waitUntil } from '../kit/pause';
+import type { DrawnAnswer } from './answers';
 import type { DayCourier, DayOrder, DayRules, Place } from './day';
 import type { Lag } from './lag';
 import { planMinute } from './plan';
@@ -22,6 +23,8 @@ export type CourierDeps = {
   jobOf: (deliveryId: string) => Promise<{ order: DayOrder; restaurant: Place }>;
   pointOf: (place: Place) => Point;
   placeEveryMs: number;
+  /** The answer to the next offer. */
+  nextAnswer: () => DrawnAnswer;
   lag: Lag;
   ledger: Ledger;
   log: (line: string) => void;
@@ -37,13 +40,14 @@ export type Carried = { orderId: string; deliveryId: string; assignedMinute: num
 const ANSWER_MINUTES = 0.5;
 
 /**
- * A courier of the day. The courier accepts an offer at once if the pickup falls within the shift, and then
- * rides by the day's rules.
+ * A courier of the day. The courier answers offers as drawn, refuses a pickup after the shift, and rides by the day's
+ * rules.
  */
 export class Courier {
   readonly carried: Carried[] = [];
-  /** Offers rejected because the pickup would fall after the shift. */
+  /** Offers rejected, because the pickup would fall after the shift or as drawn, and offers left without an answer. */
   refused = 0;
+  lapsed = 0;
   /** Place and time at which the next job can begin, after the one in hand. */
   private next: CourierState;
   private place: Place;
@@ -107,7 +111,15 @@ export class Courier {
     const { client, clock, socket, ledger, driverId } = this.deps;
     socket.offerSeen(offerId);
     const { order, restaurant } = await this.deps.jobOf(deliveryId);
-    if (!this.isInTime(order, restaurant, clock().minuteOf(Date.now()) + ANSWER_MINUTES)) {
+    const { what, afterMinutes } = this.deps.nextAnswer();
+    if (what === 'lapse') {
+      this.lapsed += 1;
+      return;
+    }
+    const answersAt = clock().instantOf(clock().minuteOf(Date.now()) + afterMinutes);
+    if (afterMinutes > 0 && !(await waitUntil(answersAt, signal))) return;
+    const isInTime = this.isInTime(order, restaurant, clock().minuteOf(Date.now()) + ANSWER_MINUTES);
+    if (what === 'refuse' || !isInTime) {
       this.refused += 1;
       const answer = await client.reject(offerId, 'OTHER');
       return answer.ok ? ledger.add({ kind: 'rejected', deliveryId, offerId, driverId }) : undefined;

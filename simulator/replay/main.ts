@@ -1,5 +1,6 @@
 /**
- * npm run replay -- --day FOLDER --speed 60 --plan plan.csv [--until MINUTE]
+ * npm run replay -- --day FOLDER --speed 60 --plan plan.csv [--until MINUTE] [--matching]
+ *   [--refuse 0.2] [--lapse 0.1] [--answer-seconds 10] [--seed 1]
  *
  * Plays a day of the Meal Delivery Routing Problem set. It starts a worker and an API on the given
  * PostgreSQL, Redis and Temporal. It writes the assignments as a plan for mdrp_evaluate.py; see
@@ -21,10 +22,10 @@ import type { RecordedDelivery } from '../kit/record';
 import { type Day, readDay } from './day';
 import { judgeSpeed, LAG_KINDS } from './lag';
 import { planCsv, planMinute, type PlanRow } from './plan';
-import { Replay, type ReplayEnd } from './replay';
+import { Replay, type ReplayEnd, type ReplayOptions } from './replay';
 import { serviceEnvironment } from './settings';
 
-type Options = { day: string; speed: number; plan: string; untilMinute: number | null };
+type Options = ReplayOptions & { day: string; plan: string; isMatching: boolean };
 
 const PROGRESS_EVERY_MS = 15_000;
 const RETRY_FOR_MS = 60_000;
@@ -38,6 +39,11 @@ function readOptions(args: string[]): Options {
       speed: { type: 'string', default: '60' },
       plan: { type: 'string', default: 'plan.csv' },
       until: { type: 'string' },
+      refuse: { type: 'string', default: '0' },
+      lapse: { type: 'string', default: '0' },
+      'answer-seconds': { type: 'string', default: '0' },
+      seed: { type: 'string', default: '1' },
+      matching: { type: 'boolean', default: false },
     },
   });
   if (values.day === undefined)
@@ -45,8 +51,14 @@ function readOptions(args: string[]): Options {
       '--day FOLDER is required: a folder with orders.txt, couriers.txt, restaurants.txt and ' +
         'instance_parameters.txt',
     );
+  const refuse = numberOf('--refuse', values.refuse, { min: 0, max: 0.9 });
   return {
     day: values.day,
+    refuse,
+    lapse: numberOf('--lapse', values.lapse, { min: 0, max: 0.9 - refuse }),
+    answerSeconds: numberOf('--answer-seconds', values['answer-seconds'], { min: 0, max: 60 }),
+    seed: values.seed,
+    isMatching: values.matching,
     plan: values.plan,
     speed: numberOf('--speed', values.speed, { min: 0.1, max: 1_000 }),
     untilMinute:
@@ -58,7 +70,7 @@ async function main(signal: AbortSignal): Promise<number> {
   const options = readOptions(process.argv.slice(2));
   const day = await readDay(options.day);
   const settings = readInspectorSettings(process.env);
-  const env = serviceEnvironment(day.rules, options.speed, process.env);
+  const env = serviceEnvironment(day.rules, options, process.env);
   const services = await Promise.all([startWorker(env), startApi(env)]);
   const inspection = await Inspection.open(settings);
   try {
@@ -151,6 +163,10 @@ function report(
     `${JSON.stringify({
       day: options.day,
       speed: options.speed,
+      matching: options.isMatching,
+      refuse: options.refuse,
+      lapse: options.lapse,
+      answerSeconds: options.answerSeconds,
       end,
       orders: day.orders.length,
       placed: deliveries,

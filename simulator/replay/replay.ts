@@ -5,6 +5,8 @@ import { Latencies } from '../client/latencies';
 import { type MerchantClient, requireSuccess } from '../client/service';
 import { Ledger } from '../people/ledger';
 import { pause, waitUntil } from '../kit/pause';
+import { randomFrom } from '../kit/random';
+import { type AnswerOptions, drawAnswer } from './answers';
 import { Courier } from './courier';
 import type { Day, DayCourier, DayOrder, Place } from './day';
 import { Lag } from './lag';
@@ -12,7 +14,12 @@ import { middleOf, pointOf } from './plane';
 import { placePauseMs } from './settings';
 import { type DayClock, dayClock } from './timing';
 
-export type ReplayOptions = { speed: number; untilMinute: number | null };
+export type ReplayOptions = {
+  speed: number;
+  untilMinute: number | null;
+  /** The draws of the couriers' answers. */
+  seed: string;
+} & AnswerOptions;
 export type ReplayDeps = { day: Day; connections: Connections; log: (line: string) => void };
 
 /** Why a day's replay ended. */
@@ -133,6 +140,7 @@ export class Replay {
   private async courier(driverId: string, courier: DayCourier): Promise<Courier> {
     const { connections, day, log } = this.deps;
     const { lag, ledger } = this;
+    const random = randomFrom(this.options.seed).stream(courier.id);
     const socket = connectDriver(
       connections.apiUrl,
       await connections.login({ role: 'driver', driverId }),
@@ -149,6 +157,7 @@ export class Replay {
         log,
         placeEveryMs: placePauseMs(this.options.speed),
         clock: () => this.clock,
+        nextAnswer: () => drawAnswer(this.options, random),
         jobOf: (deliveryId) => this.jobOf(deliveryId),
         pointOf: (place) => this.pointOf(place),
       },

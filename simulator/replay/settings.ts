@@ -9,11 +9,12 @@ const ANSWER_SECONDS = 2;
 
 /**
  * The environment of worker and API for a replay: the day's own speed, no detours, all durations divided by
- * `speed`, offers on for all, and limits high enough for a fast day. The user's own settings stay.
+ * `speed`, offers on for all, the matching of the city as asked for, and limits high enough for a fast day. The user's
+ * own settings stay.
  */
 export function serviceEnvironment(
   rules: DayRules,
-  speed: number,
+  { speed, isMatching }: { speed: number; isMatching: boolean },
   given: NodeJS.ProcessEnv,
 ): NodeJS.ProcessEnv {
   const metersPerMinute = String(Math.round(rules.metersPerMinute));
@@ -44,6 +45,7 @@ export function serviceEnvironment(
     RATE_LIMIT_AVAILABILITY_PER_MINUTE: '1000000',
     LOG_LEVEL: 'warn',
     ...given,
+    ...(isMatching ? { ENABLE_BATCH_MATCHING: 'true', BATCH_MATCHING_ROLLOUT: '100' } : {}),
     TIME_SCALE: String(speed),
   };
 }

@@ -2,8 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import type { DriverEvent, DriverSocket } from '../../simulator/client/driverSocket';
 import type { DriverClient, Outcome } from '../../simulator/client/service';
 import { Ledger } from '../../simulator/people/ledger';
+import { type DrawnAnswer, drawAnswer } from '../../simulator/replay/answers';
 import { Courier } from '../../simulator/replay/courier';
 import type { DayCourier, DayOrder } from '../../simulator/replay/day';
+import { randomFrom } from '../../simulator/kit/random';
 import { Lag } from '../../simulator/replay/lag';
 import { dayClock } from '../../simulator/replay/timing';
 
@@ -79,6 +81,7 @@ const offered = (deliveryId: string): DriverEvent => ({
 function courierOf(
   world: ReturnType<typeof service>,
   shift: Pick<DayCourier, 'onMinute' | 'offMinute'>,
+  answer: DrawnAnswer = { what: 'accept', afterMinutes: 0 },
 ): { courier: Courier; ledger: Ledger; lag: Lag; log: string[] } {
   const clock = dayClock(Date.now(), SPEED);
   const [ledger, lag, log]: [Ledger, Lag, string[]] = [new Ledger(), new Lag(), []];
@@ -89,6 +92,7 @@ function courierOf(
     rules: RULES,
     pointOf: () => ({ lat: 0, lng: 0 }),
     placeEveryMs: 50,
+    nextAnswer: () => answer,
     lag,
     ledger,
     log: (line: string) => void log.push(line),
@@ -118,6 +122,31 @@ describe('a courier of the day', () => {
     expect(lag.figures('step')?.count).toBe(4);
     expect(ledger.all()).toHaveLength(5);
     expect(log).toEqual([]);
+  });
+
+  test('refuses in time as drawn, and lets an offer lapse as drawn', async () => {
+    const hears = { onDuty: (hear: (news: DriverEvent) => void) => hear(offered('o1')) };
+    const [refusing, lapsing] = [service([order('o1', 40)], hears), service([order('o1', 40)], hears)];
+    const shift = { onMinute: 0, offMinute: 80 };
+    const { courier } = courierOf(refusing, shift, { what: 'refuse', afterMinutes: 1 });
+    const { courier: sleepy } = courierOf(lapsing, shift, { what: 'lapse', afterMinutes: 1 });
+    await Promise.all([courier, sleepy].map((each) => each.work(new AbortController().signal)));
+    expect(refusing.asked).toEqual(['start', 'reject offer-o1', 'end', 'close']);
+    expect(lapsing.asked).toEqual(['start', 'end', 'close']);
+    expect([courier.refused, courier.lapsed, sleepy.refused, sleepy.lapsed]).toEqual([1, 0, 0, 1]);
+  });
+
+  test('answers by the shares and the mean that were asked for', () => {
+    const random = randomFrom('answers');
+    const options = { refuse: 0.2, lapse: 0.1, answerSeconds: 12 };
+    const drawn = Array.from({ length: 4_000 }, () => drawAnswer(options, random));
+    const shareOf = (what: DrawnAnswer['what']): number =>
+      drawn.filter((each) => each.what === what).length / drawn.length;
+    expect(shareOf('refuse')).toBeCloseTo(0.2, 1);
+    expect(shareOf('lapse')).toBeCloseTo(0.1, 1);
+    const minutes = drawn.map(({ afterMinutes }) => afterMinutes);
+    expect(Math.min(...minutes)).toBeGreaterThanOrEqual(0.1);
+    expect(Math.max(...minutes)).toBeLessThanOrEqual(0.3);
   });
 
   test('rejects an offer with a pickup after the end of the shift', async () => {

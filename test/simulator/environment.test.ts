@@ -70,7 +70,7 @@ describe('the environment of a replay', () => {
   const rules = { metersPerMinute: 320, pickupServiceMinutes: 4, dropoffServiceMinutes: 4 };
 
   test('is valid for the service: the day’s speed, no detour, all durations scaled', () => {
-    const settings = readSettings(serviceEnvironment(rules, 60, ENV));
+    const settings = readSettings(serviceEnvironment(rules, { speed: 60, isMatching: false }, ENV));
     expect(settings.timeScale).toBe(60);
     expect(settings.travel).toEqual({
       detourFactor: 1,
@@ -83,19 +83,32 @@ describe('the environment of a replay', () => {
     });
   });
 
+  test('has the matching of the city on where asked for', () => {
+    const stateOf = (isMatching: boolean) =>
+      readSettings(serviceEnvironment(rules, { speed: 60, isMatching }, ENV)).features.find(
+        ({ feature }) => feature === 'batch_matching',
+      );
+    expect(stateOf(true)).toMatchObject({ state: 'ON', rolloutPercent: 100 });
+    expect(stateOf(false)).not.toMatchObject({ state: 'ON' });
+  });
+
   test('keeps the user’s settings, except for the time scale', () => {
-    const env = serviceEnvironment(rules, 10, {
-      ...ENV,
-      SEARCH_LEAD_MINUTES: '5',
-      TRAVEL_DETOUR_FACTOR: '1.4',
-      TIME_SCALE: '3',
-    });
+    const env = serviceEnvironment(
+      rules,
+      { speed: 10, isMatching: false },
+      {
+        ...ENV,
+        SEARCH_LEAD_MINUTES: '5',
+        TRAVEL_DETOUR_FACTOR: '1.4',
+        TIME_SCALE: '3',
+      },
+    );
     expect(env).toMatchObject({ SEARCH_LEAD_MINUTES: '5', TRAVEL_DETOUR_FACTOR: '1.4', TIME_SCALE: '10' });
   });
 
   test('couriers send positions often enough to stay on the map, at any speed', () => {
     for (const speed of [0.1, 1, 60, 600, 1_000]) {
-      const { ranking } = readSettings(serviceEnvironment(rules, speed, ENV));
+      const { ranking } = readSettings(serviceEnvironment(rules, { speed, isMatching: false }, ENV));
       expect(placePauseMs(speed)).toBeLessThan(ranking.freshPositionMs / 2);
     }
   });

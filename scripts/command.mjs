@@ -39,6 +39,10 @@ const GROUPS = {
       'real delivery days through the matcher, in simulated time',
       alone('dist/bench/matching/main.js'),
     ],
+    round: [
+      'processor time of a round of a city, and how long it holds the event loop',
+      alone('dist/bench/round/main.js'),
+    ],
   },
   verify: {
     chaos: ['an operating city while processes and connections fail', ['chaos.mjs']],

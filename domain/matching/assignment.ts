@@ -2,13 +2,16 @@
  * Which row gets which column so that the total cost is least: the linear assignment problem, with forbidden
  * pairs, more rows than columns or fewer, and rows that may stay unassigned.
  *
- * Rows are placed one after the other. Each takes the cheapest chain of exchanges: it takes a column, the row
- * that had it takes another, and so on, until one takes a free column or stays unassigned. Prices of rows and
- * columns make every step of a chain cost nothing or more, so that the shortest path is found as on a road map
- * (Jonker and Volgenant, Computing 38, 1987).
+ * Rows and columns have prices. An assignment is the best if no pair costs less than the prices of its row and its
+ * column together, each pair that is made costs exactly that, and whoever is left alone has the price 0. An auction
+ * brings the prices near to that, so that the exact exchanges after it have short ways, also where many pairs cost
+ * the same or all rows want the same columns.
  */
 
-import { ColumnQueue } from './columnQueue';
+import { auctionSteps } from './auction';
+import { chainSteps, firstServedSteps } from './chains';
+import { NOBODY, otherSideOf, Pace, type Side, sideOf } from './pairTable';
+import { tightenSteps } from './tightening';
 import { valueAt } from './valueAt';
 
 /** A row, such as a waiting delivery, and the columns that it may take, such as the drivers in reach. */
@@ -27,34 +30,12 @@ export type Assignment = {
   columnOfRow: readonly (number | null)[];
   /** The costs of all rows, those of unassigned ones too. */
   totalCost: number;
+  /**
+   * The proof that no total is less: no row's price is above what it costs unassigned, no column's above 0, no pair
+   * costs less than its two prices together, and all prices together are the total.
+   */
+  prices: { rows: Float64Array; columns: Float64Array };
 };
-
-/** A row as it is placed. */
-type PlacedRow = {
-  index: number;
-  unassignedCost: number;
-  columns: Int32Array;
-  costs: Float64Array;
-  column: number | null;
-  price: number;
-};
-
-/**
- * Who has what so far. No pair costs less than the prices of its row and its column together, and a pair that
- * is assigned costs exactly that. A free column has the price 0, and others less or the same. No row's price
- * is above the cost of leaving it unassigned.
- */
-type Board = {
-  ownerOf: (PlacedRow | undefined)[];
-  prices: Float64Array;
-  /** Of the search for a chain: the columns in reach, those taken from it, and through which row. */
-  queue: ColumnQueue;
-  taken: number[];
-  reachedBy: (PlacedRow | undefined)[];
-};
-
-/** Where a chain of exchanges ends: a free column that it takes, or a row that stays unassigned; and its cost. */
-type ChainEnd = { cost: number; freeColumn: number | null; unassigned: PlacedRow };
 
 /**
  * Assigns in one go. See `assignmentSteps`.
@@ -68,11 +49,12 @@ export function assign(rows: readonly AssignmentRow[], columnCount: number): Ass
 }
 
 /**
- * Assigns in short steps, between which the caller may let others run. A step takes time at most in proportion
- * to all pairs. Rows and costs are read first, a row a step.
+ * Assigns in short steps, between which the caller may let others run. Each looks at about the same number of pairs, so
+ * that the number of steps measures the work.
  *
- * The same rows always get the same columns, of several assignments with the same total too. Of rows that are
- * alike, the first gets a column first.
+ * The total is exact where costs have up to 40 binary digits, such as whole numbers to 10^12; else it is the least
+ * but for 2^-40 of the greatest cost a row. The same rows always get the same columns, of several assignments with the
+ * same total too. Of rows that are alike, the first gets a column first.
  * @throws RangeError if a cost is not a number up to `Number.MAX_SAFE_INTEGER` either way, or a column is not
  *   one of `columnCount`, or comes twice in a row
  */
@@ -80,48 +62,69 @@ export function* assignmentSteps(
   rows: readonly AssignmentRow[],
   columnCount: number,
 ): Generator<void, Assignment, void> {
-  const placed: PlacedRow[] = [];
-  const lastRowOf = new Int32Array(columnCount).fill(-1);
-  for (const row of rows) {
-    placed.push(readRow(row, placed.length, lastRowOf));
-    yield;
+  const pace = new Pace();
+  const { side, greatestCost } = yield* readSteps(rows, columnCount, pace);
+  const others = yield* otherSideOf(side, columnCount, pace);
+  if (greatestCost > 0) {
+    yield* auctionSteps(side, others, greatestCost, pace);
+    yield* tightenSteps(side, others, pace);
   }
-  const board = emptyBoard(columnCount);
-  for (const row of placed) {
-    place(row, board);
-    yield;
-  }
-  return {
-    columnOfRow: placed.map(({ column }) => column),
-    totalCost: placed.reduce((total, row) => total + costOf(row), 0),
-  };
+  yield* chainSteps(side, others, pace);
+  yield* chainSteps(others, side, pace);
+  yield* firstServedSteps(side, others, pace);
+  yield* firstServedSteps(others, side, pace);
+  return yield* assignmentOf(rows, side, others, pace);
 }
 
-function readRow(
+/** Binary digits of costs, counted from the greatest. All sums of so short numbers are exact. */
+const DIGITS = 40;
+
+/** The pairs as they are worth to each row beside staying unassigned. Pairs that cost more are never made. */
+function* readSteps(
+  rows: readonly AssignmentRow[],
+  columnCount: number,
+  pace: Pace,
+): Generator<void, { side: Side; greatestCost: number }> {
+  const starts = new Int32Array(rows.length + 1);
+  const lastRowOf = new Int32Array(columnCount).fill(-1);
+  let greatest = 0;
+  for (const [index, row] of rows.entries()) {
+    const { count, least } = checkedRow(row, index, lastRowOf);
+    starts[index + 1] = valueAt(starts, index) + count;
+    greatest = Math.max(greatest, -least);
+    if (pace.isDue(row.columns.length)) yield;
+  }
+  const greatestCost = greatest === 0 ? 0 : 2 ** Math.ceil(Math.log2(greatest));
+  const side = sideOf(starts, new Int32Array(starts.at(-1) ?? 0), new Float64Array(starts.at(-1) ?? 0));
+  for (const [index, row] of rows.entries()) {
+    fillIn(row, valueAt(starts, index), side, greatestCost * 2 ** -DIGITS);
+    if (pace.isDue(row.columns.length)) yield;
+  }
+  return { side, greatestCost };
+}
+
+/** How many pairs of the row are worth making, and the least that one costs. */
+function checkedRow(
   { unassignedCost, columns, costs }: AssignmentRow,
   index: number,
   lastRowOf: Int32Array,
-): PlacedRow {
+): { count: number; least: number } {
   if (columns.length !== costs.length) {
     throw new RangeError(`row ${index}: ${columns.length} columns, but ${costs.length} costs`);
   }
-  const row: PlacedRow = {
-    index,
-    unassignedCost: checkedCost(unassignedCost, index),
-    columns: new Int32Array(columns.length),
-    costs: new Float64Array(columns.length),
-    column: null,
-    price: 0,
-  };
+  const unassigned = checkedCost(unassignedCost, index);
+  let [count, least] = [0, 0];
   for (let at = 0; at < columns.length; at++) {
     const column = columns[at] ?? -1;
     if (!(column in lastRowOf)) throw new RangeError(`row ${index}: no column ${column}`);
     if (lastRowOf[column] === index) throw new RangeError(`row ${index}: column ${column} comes twice`);
     lastRowOf[column] = index;
-    row.columns[at] = column;
-    row.costs[at] = checkedCost(costs[at], index);
+    const cost = checkedCost(costs[at], index) - unassigned;
+    if (cost > 0) continue;
+    count++;
+    least = Math.min(least, cost);
   }
-  return row;
+  return { count, least };
 }
 
 function checkedCost(cost: number | undefined, row: number): number {
@@ -129,103 +132,64 @@ function checkedCost(cost: number | undefined, row: number): number {
   throw new RangeError(`row ${row}: ${cost} is no cost`);
 }
 
-function emptyBoard(columnCount: number): Board {
+/** Writes the row's pairs from `start` on, columns ascending, costs in whole `unit`s. */
+function fillIn(
+  { unassignedCost, columns, costs }: AssignmentRow,
+  start: number,
+  side: Side,
+  unit: number,
+): void {
+  let to = start;
+  let last = -1;
+  let isAscending = true;
+  for (let at = 0; at < columns.length; at++) {
+    const cost = (costs[at] ?? 0) - unassignedCost;
+    if (cost > 0) continue;
+    const column = columns[at] ?? -1;
+    isAscending &&= column > last;
+    last = column;
+    side.partners[to] = column;
+    side.costs[to++] = unit === 0 ? 0 : Math.round(cost / unit) * unit;
+  }
+  if (isAscending) return;
+  const sorted = Array.from(side.partners.subarray(start, to), (column, at) => ({
+    column,
+    cost: valueAt(side.costs, start + at),
+  })).sort((a, b) => a.column - b.column);
+  side.partners.set(
+    sorted.map(({ column }) => column),
+    start,
+  );
+  side.costs.set(
+    sorted.map(({ cost }) => cost),
+    start,
+  );
+}
+
+function* assignmentOf(
+  rows: readonly AssignmentRow[],
+  { partnerOf, prices }: Side,
+  columns: Side,
+  pace: Pace,
+): Generator<void, Assignment> {
+  const columnOfRow = Array.from(partnerOf, (column) => (column === NOBODY ? null : column));
+  let totalCost = 0;
+  for (const [index, row] of rows.entries()) {
+    totalCost += costOf(row, columnOfRow[index] ?? null);
+    if (pace.isDue(row.columns.length)) yield;
+  }
   return {
-    ownerOf: new Array<PlacedRow | undefined>(columnCount).fill(undefined),
-    prices: new Float64Array(columnCount),
-    queue: new ColumnQueue(columnCount),
-    taken: [],
-    reachedBy: new Array<PlacedRow | undefined>(columnCount).fill(undefined),
+    columnOfRow,
+    totalCost,
+    prices: {
+      rows: prices.map((price, index) => price + (rows[index]?.unassignedCost ?? 0)),
+      columns: columns.prices,
+    },
   };
 }
 
-/** Places one more row by the cheapest chain of exchanges. */
-function place(row: PlacedRow, board: Board): void {
-  const end = findChain(row, board);
-  adjustPrices(row, end.cost, board);
-  if (end.freeColumn !== null) return moveAlong(row, end.freeColumn, board);
-  const left = end.unassigned.column;
-  end.unassigned.column = null;
-  if (left !== null) moveAlong(row, left, board);
-}
-
-/** Looks for the cheapest chain from `first`: Dijkstra's algorithm over the costs less the prices. */
-function findChain(first: PlacedRow, board: Board): ChainEnd {
-  board.queue.clear();
-  board.taken.length = 0;
-  const end: ChainEnd = { cost: first.unassignedCost, freeColumn: null, unassigned: first };
-  reachColumns(first, 0, end, board);
-  for (;;) {
-    const column = board.queue.take();
-    const owner = column === null ? undefined : board.ownerOf[column];
-    if (column === null || owner === undefined) return end;
-    const distance = board.queue.distanceOf(column);
-    if (!mayImprove(distance, end)) return end;
-    board.taken.push(column);
-    considerUnassigned(owner, distance, first, end);
-    reachColumns(owner, distance, end, board);
-  }
-}
-
-/** Whether a chain of this cost may be better: of equal ones a free column is best, then see `considerUnassigned`. */
-function mayImprove(cost: number, end: ChainEnd): boolean {
-  return end.freeColumn === null ? cost <= end.cost : cost < end.cost;
-}
-
-/** Of rows that could as well stay unassigned, the one that is placed now does, else the last. */
-function considerUnassigned(row: PlacedRow, distance: number, first: PlacedRow, end: ChainEnd): void {
-  const cost = distance + (row.unassignedCost - row.price);
-  if (!mayImprove(cost, end)) return;
-  if (cost === end.cost && (end.unassigned === first || row.index < end.unassigned.index)) return;
-  end.cost = cost;
-  end.freeColumn = null;
-  end.unassigned = row;
-}
-
-/** Follows a row to its columns: the chain may end at a free one, or go on through one that is not. */
-function reachColumns(row: PlacedRow, distance: number, end: ChainEnd, board: Board): void {
-  const { columns, costs } = row;
-  const { prices, queue, reachedBy, ownerOf } = board;
-  const start = distance - row.price;
-  for (let at = 0; at < columns.length; at++) {
-    const column = valueAt(columns, at);
-    const there = start + (valueAt(costs, at) - valueAt(prices, column));
-    if (there > end.cost) continue;
-    if (ownerOf[column] !== undefined) {
-      if (mayImprove(there, end) && queue.bringNearer(column, there)) reachedBy[column] = row;
-    } else if (mayImprove(there, end) || column < (end.freeColumn ?? 0)) {
-      end.cost = there;
-      end.freeColumn = column;
-      reachedBy[column] = row;
-    }
-  }
-}
-
-/** What is nearer than the end of the chain becomes dearer by the difference, so that prices stay true. */
-function adjustPrices(first: PlacedRow, cost: number, { taken, ownerOf, prices, queue }: Board): void {
-  first.price = cost;
-  for (const column of taken) {
-    const difference = cost - queue.distanceOf(column);
-    const owner = ownerOf[column];
-    if (owner === undefined || difference <= 0) continue;
-    owner.price += difference;
-    prices[column] = valueAt(prices, column) - difference;
-  }
-}
-
-/** Moves each row of the chain that ends at `end` to its new column, up to `first`. */
-function moveAlong(first: PlacedRow, end: number, { ownerOf, reachedBy }: Board): void {
-  let column: number | null = end;
-  while (column !== null) {
-    const row: PlacedRow | undefined = reachedBy[column];
-    if (row === undefined) throw new Error(`column ${column} was not reached`);
-    const left: number | null = row.column;
-    ownerOf[column] = row;
-    row.column = column;
-    column = row === first ? null : left;
-  }
-}
-
-function costOf({ column, columns, costs, unassignedCost }: PlacedRow): number {
-  return column === null ? unassignedCost : valueAt(costs, columns.indexOf(column));
+function costOf({ columns, costs, unassignedCost }: AssignmentRow, column: number | null): number {
+  if (column === null) return unassignedCost;
+  for (let at = 0; at < columns.length; at++) if (columns[at] === column) return costs[at] ?? 0;
+  throw new Error(`no column ${column}`);
 }

@@ -1,12 +1,13 @@
 /** Which trips of one pickup are better made as one. docs/behaviour.md#matching. */
 
 import type { PairCosts } from './costTerms';
-import { type Option, optionsOf } from './options';
+import { cheapestOf, type Option, type Options, optionsOf } from './options';
+import { valueAt } from './valueAt';
 import type { MatchDriver } from './round';
 import { joinTrips, type Trip } from './trips';
 
 /** A trip, who could take it, and who does in the plan so far. */
-export type PlannedTrip<Place> = { trip: Trip<Place>; options: readonly Option[]; taken: Option | null };
+export type PlannedTrip<Place> = { trip: Trip<Place>; options: Options; taken: Option | null };
 
 /** With how many others of its pickup a trip is compared, and how many drivers of each. */
 const PARTNERS = 12;
@@ -14,7 +15,7 @@ const DRIVERS_TRIED = 20;
 
 type Joint<Place> = {
   parts: readonly [PlannedTrip<Place>, PlannedTrip<Place>];
-  joined: PlannedTrip<Place>;
+  trip: Trip<Place>;
   driver: number;
   gain: number;
 };
@@ -29,9 +30,10 @@ export function* joinSteps<Place>(
   costs: PairCosts<Place>,
 ): Generator<void, PlannedTrip<Place>[] | null> {
   const busy = new Set(plan.flatMap(({ taken }) => (taken ? [taken.driver] : [])));
-  const worth = worthElsewhere(plan);
+  const worth = yield* worthElsewhere(plan, drivers.length);
+  const tried = new Map<PlannedTrip<Place>, readonly number[]>();
+  const around = { drivers, costs, busy, worth, tried };
   const joints: Joint<Place>[] = [];
-  const around = { drivers, costs, busy, worth };
   for (const [a, b] of neighbours(plan)) {
     const joint = jointOf(a, b, around);
     if (joint) joints.push(joint);
@@ -39,21 +41,24 @@ export function* joinSteps<Place>(
   }
   if (joints.length === 0) return null;
   joints.sort((a, b) => b.gain - a.gain);
-  return applyJoints(plan, joints);
+  return yield* applyJoints(plan, joints, drivers, costs);
 }
 
 type Around<Place> = {
   drivers: readonly MatchDriver<Place>[];
   costs: PairCosts<Place>;
   busy: ReadonlySet<number>;
-  worth: ReadonlyMap<number, number>;
+  worth: Float64Array;
+  /** The drivers with whom each trip is tried, as far as it was. */
+  tried: Map<PlannedTrip<Place>, readonly number[]>;
 };
 
 function jointOf<Place>(
   a: PlannedTrip<Place>,
   b: PlannedTrip<Place>,
-  { drivers, costs, busy, worth }: Around<Place>,
+  around: Around<Place>,
 ): Joint<Place> | null {
+  const { costs, worth } = around;
   const { now, travel, weights } = costs.scene;
   const trip = joinTrips(a.trip, b.trip, {
     travel,
@@ -61,47 +66,78 @@ function jointOf<Place>(
     earliestPickAt: now + weights.pickupStopMs / 2,
   });
   if (!trip) return null;
-  const among = new Set([...driversOf(a), ...driversOf(b)]);
-  const options = optionsOf(trip, drivers, costs, { among, kept: weights.pairsKept });
   const own = [a.taken?.driver, b.taken?.driver];
-  const taken = options.find(({ driver }) => own.includes(driver) || !busy.has(driver));
+  const taken = cheapestDriver(trip, [...driversOf(a, around), ...driversOf(b, around)], own, around);
   if (!taken) return null;
-  const freed = own.filter((driver) => driver !== undefined && driver !== taken.driver);
   const apart = (a.taken?.cost ?? 0) + (b.taken?.cost ?? 0);
-  const elsewhere = freed.reduce<number>((sum, driver) => sum + (worth.get(driver ?? -1) ?? 0), 0);
+  let elsewhere = 0;
+  for (const driver of own)
+    if (driver !== undefined && driver !== taken.driver) elsewhere += valueAt(worth, driver);
   const gain = apart - taken.cost + elsewhere;
-  if (gain <= 0) return null;
-  return { parts: [a, b], joined: { trip, options, taken }, driver: taken.driver, gain };
+  return gain > 0 ? { parts: [a, b], trip, driver: taken.driver, gain } : null;
 }
 
-function applyJoints<Place>(
+/** Who of these would take the trip for the least: one of its own drivers, or one who has nothing to do. */
+function cheapestDriver<Place>(
+  trip: Trip<Place>,
+  among: readonly number[],
+  own: readonly (number | undefined)[],
+  { drivers, costs, busy }: Around<Place>,
+): Option | null {
+  let best: Option | null = null;
+  for (const driver of among) {
+    const facts = drivers[driver];
+    if (!facts || (busy.has(driver) && !own.includes(driver))) continue;
+    const cost = costs.costOf(trip, facts);
+    if (cost >= 0 || (best && (cost > best.cost || (cost === best.cost && driver >= best.driver)))) continue;
+    best = { driver, cost };
+  }
+  return best;
+}
+
+function* applyJoints<Place>(
   plan: readonly PlannedTrip<Place>[],
   joints: readonly Joint<Place>[],
-): PlannedTrip<Place>[] {
+  drivers: readonly MatchDriver<Place>[],
+  costs: PairCosts<Place>,
+): Generator<void, PlannedTrip<Place>[]> {
   const gone = new Set<PlannedTrip<Place>>();
   const used = new Set<number>();
   const joined: PlannedTrip<Place>[] = [];
-  for (const { parts, joined: trip, driver } of joints) {
+  for (const { parts, trip, driver } of joints) {
     if (gone.has(parts[0]) || gone.has(parts[1]) || used.has(driver)) continue;
     for (const part of parts) gone.add(part);
     used.add(driver);
-    joined.push(trip);
+    joined.push({ trip, options: optionsOf(trip, drivers, costs), taken: null });
+    yield;
   }
   return [...plan.filter((each) => !gone.has(each)), ...joined];
 }
 
 /** The cheapest drivers of a trip, and its own. */
-function driversOf<Place>({ options, taken }: PlannedTrip<Place>): number[] {
-  const drivers = options.slice(0, DRIVERS_TRIED).map(({ driver }) => driver);
-  return taken ? [...drivers, taken.driver] : drivers;
+function driversOf<Place>(planned: PlannedTrip<Place>, { tried }: Around<Place>): readonly number[] {
+  let drivers = tried.get(planned);
+  if (drivers) return drivers;
+  const cheapest = cheapestOf(planned.options, DRIVERS_TRIED);
+  drivers = planned.taken ? [...cheapest, planned.taken.driver] : cheapest;
+  tried.set(planned, drivers);
+  return drivers;
 }
 
 /** What each driver would be worth to the trips that have nobody. */
-function worthElsewhere<Place>(plan: readonly PlannedTrip<Place>[]): Map<number, number> {
-  const worth = new Map<number, number>();
-  for (const { options, taken } of plan)
-    if (!taken)
-      for (const { driver, cost } of options) worth.set(driver, Math.max(worth.get(driver) ?? 0, -cost));
+function* worthElsewhere<Place>(
+  plan: readonly PlannedTrip<Place>[],
+  driverCount: number,
+): Generator<void, Float64Array> {
+  const worth = new Float64Array(driverCount);
+  for (const { options, taken } of plan) {
+    if (taken) continue;
+    for (let at = 0; at < options.drivers.length; at += 1) {
+      const driver = valueAt(options.drivers, at);
+      worth[driver] = Math.max(valueAt(worth, driver), -valueAt(options.costs, at));
+    }
+    yield;
+  }
   return worth;
 }
 

@@ -4,9 +4,9 @@ import { assignmentSteps } from './assignment';
 import { joinSteps, type PlannedTrip } from './bundles';
 import { isBarred, PairCosts, type Scene } from './costTerms';
 import { latestSafeAt } from './holding';
-import { type Option, optionsOf } from './options';
+import { type Options, optionsOf, optionWith } from './options';
 import type { MatchDelivery, MatchDriver, MatchPair, Round, RoundInput, UnmatchedReason } from './round';
-import { tripOf } from './trips';
+import { type Trip, tripOf } from './trips';
 import { MATCH_WEIGHTS, type MatchWeights } from './weights';
 
 /** Decides a round at once. The order of deliveries and drivers in the input makes no difference. */
@@ -31,24 +31,19 @@ export function* decideRoundInSteps<Place>(
   let plan: PlannedTrip<Place>[] = [];
   for (const delivery of deliveries) {
     const trip = tripOf([delivery]);
-    plan.push({
-      trip,
-      options: optionsOf(trip, drivers, costs, { kept: weights.pairsKept }),
-      taken: null,
-    });
+    plan.push({ trip, options: optionsOf(trip, drivers, costs), taken: null });
     yield;
   }
-  plan = yield* assignSteps(plan, drivers, costs);
+  plan = yield* assignSteps(plan, drivers.length);
   for (let pass = 0; pass < MAX_PASSES && weights.maxBundle > 1; pass += 1) {
     const joined = yield* joinSteps(plan, drivers, costs);
     if (!joined) break;
-    plan = yield* assignSteps(joined, drivers, costs);
+    plan = yield* assignSteps(joined, drivers.length);
   }
-  return toRound(plan, drivers, costs, input);
+  return yield* toRound(plan, drivers, costs);
 }
 
 const MAX_PASSES = 3;
-const WIDENING = 4;
 
 function sceneOf<Place>(
   input: RoundInput<Place>,
@@ -65,121 +60,89 @@ function sceneOf<Place>(
   };
 }
 
-/**
- * Gives each trip its driver so that the whole plan costs the least. Only the cheapest drivers of each trip are
- * compared at first; trips for which none of these is left look among the drivers who are.
- */
+/** Gives each trip its driver so that the whole plan costs the least. */
 function* assignSteps<Place>(
   plan: readonly PlannedTrip<Place>[],
-  drivers: readonly MatchDriver<Place>[],
-  costs: PairCosts<Place>,
+  driverCount: number,
 ): Generator<void, PlannedTrip<Place>[]> {
-  const { pairsKept } = costs.scene.weights;
-  let current = yield* solveSteps(plan, drivers.length);
-  for (let pass = 0; pass < MAX_PASSES; pass += 1) {
-    const free = freeDrivers(current, drivers.length);
-    const isCutOff = ({ options, taken }: PlannedTrip<Place>): boolean =>
-      taken === null && options.length >= pairsKept;
-    if (free.size === 0 || !current.some(isCutOff)) break;
-    const widened: PlannedTrip<Place>[] = [];
-    for (const each of current) {
-      if (!isCutOff(each)) widened.push(each);
-      else {
-        const known = new Set(each.options.map(({ driver }) => driver));
-        const among = [...free].filter((driver) => !known.has(driver));
-        const more = optionsOf(each.trip, drivers, costs, {
-          among,
-          kept: pairsKept * WIDENING ** (pass + 1),
-        });
-        widened.push({ ...each, options: [...each.options, ...more] });
-        yield;
-      }
-    }
-    current = yield* solveSteps(widened, drivers.length);
-  }
-  return current;
-}
-
-function freeDrivers<Place>(plan: readonly PlannedTrip<Place>[], count: number): Set<number> {
-  const free = new Set(Array.from({ length: count }, (_, driver) => driver));
-  for (const { taken } of plan) if (taken) free.delete(taken.driver);
-  return free;
-}
-
-function* solveSteps<Place>(
-  plan: readonly PlannedTrip<Place>[],
-  columnCount: number,
-): Generator<void, PlannedTrip<Place>[]> {
-  const rows = plan.map(({ options }) => ({
+  const rows = plan.map(({ options: { drivers, costs } }) => ({
     unassignedCost: 0,
-    columns: options.map(({ driver }) => driver),
-    costs: options.map(({ cost }) => cost),
+    columns: drivers,
+    costs,
   }));
-  const { columnOfRow } = yield* assignmentSteps(rows, columnCount);
-  return plan.map((each, at) => ({
-    ...each,
-    taken: each.options.find(({ driver }) => driver === columnOfRow[at]) ?? null,
-  }));
+  const { columnOfRow } = yield* assignmentSteps(rows, driverCount);
+  const assigned: PlannedTrip<Place>[] = [];
+  for (const each of plan) {
+    const driver = columnOfRow[assigned.length] ?? null;
+    assigned.push({ ...each, taken: driver === null ? null : optionWith(each.options, driver) });
+  }
+  return assigned;
 }
 
-function toRound<Place>(
+/** Whose offer is due, who is held, and who has nobody. */
+function* toRound<Place>(
   plan: readonly PlannedTrip<Place>[],
   drivers: readonly MatchDriver<Place>[],
   costs: PairCosts<Place>,
-  input: RoundInput<Place>,
-): Round {
+): Generator<void, Round> {
+  const { scene } = costs;
   const offers: MatchPair[] = [];
   const held: (MatchPair & { until: number })[] = [];
   const unmatched: { deliveryId: string; why: UnmatchedReason }[] = [];
   for (const { trip, options, taken } of plan) {
     const driver = taken ? drivers[taken.driver] : undefined;
-    if (!driver) {
+    if (driver) {
+      const pair = pairOf(trip, driver, costs);
+      const until = latestSafeAt(trip, driver, scene);
+      if (until <= scene.now) offers.push(pair);
+      else held.push({ ...pair, until });
+    } else
       for (const delivery of trip.deliveries)
         unmatched.push({
           deliveryId: delivery.deliveryId,
-          why: whyNobody(delivery, options, drivers, input),
+          why: whyNobody(delivery, options, drivers, scene.now),
         });
-      continue;
-    }
-    const pair = {
-      driverId: driver.driverId,
-      deliveryIds: trip.deliveries.map(({ deliveryId }) => deliveryId),
-      parts: costs.partsOf(trip, driver),
-    };
-    const until = latestSafeAt(trip, driver, costs.scene);
-    if (until <= input.now) offers.push(pair);
-    else held.push({ ...pair, until });
+    yield;
   }
-  return { offers, held, unmatched, comeBackAt: comeBackAt(held, input, costs.scene.weights) };
+  return { offers, held, unmatched, comeBackAt: yield* comeBackAt(held, scene) };
+}
+
+function pairOf<Place>(trip: Trip<Place>, driver: MatchDriver<Place>, costs: PairCosts<Place>): MatchPair {
+  return {
+    driverId: driver.driverId,
+    deliveryIds: trip.deliveries.map(({ deliveryId }) => deliveryId),
+    parts: costs.partsOf(trip, driver),
+  };
 }
 
 function whyNobody<Place>(
   delivery: MatchDelivery<Place>,
-  options: readonly Option[],
+  options: Options,
   drivers: readonly MatchDriver<Place>[],
-  { now }: RoundInput<Place>,
+  now: number,
 ): UnmatchedReason {
-  if (options.length > 0) return 'OTHERS_FIRST';
+  if (options.drivers.length > 0) return 'OTHERS_FIRST';
   const areAllBarred =
     drivers.length > 0 && drivers.every(({ driverId }) => isBarred(delivery, driverId, now));
   return areAllBarred ? 'ALL_EXCLUDED' : 'NOBODY_IN_REACH';
 }
 
 /** When something is decided anew if nothing changes before: a held pair, a driver within sight, a bar that ends. */
-function comeBackAt<Place>(
+function* comeBackAt<Place>(
   held: readonly { until: number }[],
-  { now, deliveries, drivers }: RoundInput<Place>,
-  { lookAheadMs }: MatchWeights,
-): number | null {
-  const times = [
-    ...held.map(({ until }) => until),
-    ...drivers.map(({ freeAt }) => freeAt - lookAheadMs),
-    ...deliveries.flatMap(({ notBefore }) => Object.values(notBefore)),
-  ].filter((at) => at !== null && at > now);
-  return times.reduce<number | null>(
-    (least, at) => (at !== null && (least === null || at < least) ? at : least),
-    null,
-  );
+  { now, deliveries, drivers, weights }: Scene<Place>,
+): Generator<void, number | null> {
+  let first = Infinity;
+  const consider = (at: number | null): void => {
+    if (at !== null && at > now && at < first) first = at;
+  };
+  for (const { until } of held) consider(until);
+  for (const { freeAt } of drivers) consider(freeAt - weights.lookAheadMs);
+  for (const { notBefore } of deliveries) {
+    for (const driverId in notBefore) consider(notBefore[driverId] ?? null);
+    yield;
+  }
+  return first === Infinity ? null : first;
 }
 
 function meanOf(amounts: readonly number[]): number {

@@ -44,8 +44,6 @@ export type MatchWeights = {
 
   /** An offer is made this long before the driver must leave: for an answer, and for a second driver. */
   safetyMs: number;
-  /** How many drivers are kept for each delivery at once, cheapest first. */
-  pairsKept: number;
 };
 
 const MINUTE = 60_000;
@@ -74,5 +72,4 @@ export const MATCH_WEIGHTS: MatchWeights = {
   maxBundle: 2,
   bundleExtraMs: 10 * MINUTE,
   safetyMs: 2 * MINUTE,
-  pairsKept: 40,
 };

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type FinishingRow,
   markMatched,
@@ -32,6 +31,7 @@ import {
   type NewId,
   type Read,
 } from '../ports';
+import { inTurns } from './inTurns';
 import { isMatched } from './isMatched';
 import { roundSeconds, rounds } from './matchingMetrics';
 
@@ -171,19 +171,6 @@ async function decideFor(
     travel: (from, to, vehicle) => travelEstimateMs(from, to, vehicle, travel),
   });
   return inTurns(steps);
-}
-
-/** How long the event loop is held at a time. */
-const TURN_MS = 10;
-
-async function inTurns<T>(steps: Generator<void, T>): Promise<T> {
-  for (let since = performance.now(); ;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-    if (performance.now() - since < TURN_MS) continue;
-    await nextTurn();
-    since = performance.now();
-  }
 }
 
 function deliveryOf(

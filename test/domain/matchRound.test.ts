@@ -88,6 +88,11 @@ describe('a round asks', () => {
     expect(offered(roundOf([delivery('a')], drivers))).toEqual(['b-poor: a']);
   });
 
+  test('among equals in all else the one who has been free the longest', () => {
+    const drivers = [driver('a-late', { idleSince: at(-2) }), driver('b-early', { idleSince: at(-30) })];
+    expect(offered(roundOf([delivery('a')], drivers))).toEqual(['b-early: a']);
+  });
+
   test('among equals the one who more likely accepts', () => {
     const drivers = [driver('a-picky', { acceptOdds: 0.3 }), driver('b-keen', { acceptOdds: 0.9 })];
     expect(offered(roundOf([delivery('a')], drivers))).toEqual(['b-keen: a']);

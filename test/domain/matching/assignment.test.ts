@@ -46,17 +46,44 @@ const problems = (cost: fc.Arbitrary<number>, size = 5): fc.Arbitrary<Problem> =
     }));
 /** Few values, so that many totals are equal. */
 const fewCosts = fc.integer({ min: -3, max: 6 });
-const anyProblem = fc.oneof(problems(fewCosts), problems(fc.integer({ min: -100_000, max: 3_600_000 })));
+/** Rows that want the same columns in the same order, as deliveries of one shop do, with some pairs forbidden. */
+const alikeProblems = fc
+  .record({
+    ofRows: fc.array(fewCosts, { maxLength: 8 }),
+    ofColumns: fc.array(fewCosts, { maxLength: 8 }),
+    forbidden: fc.array(fc.tuple(fc.nat(7), fc.nat(7)), { maxLength: 12 }),
+  })
+  .map(({ ofRows, ofColumns, forbidden }): Problem => ({
+    columnCount: ofColumns.length,
+    rows: ofRows.map((ofRow, at) =>
+      row(
+        3,
+        ...ofColumns.flatMap((ofColumn, column): Pair[] =>
+          forbidden.some(([r, c]) => r === at && c === column) ? [] : [[column, ofRow + ofColumn]],
+        ),
+      ),
+    ),
+  }));
+const anyProblem = fc.oneof(
+  problems(fewCosts, 8),
+  alikeProblems,
+  problems(fc.integer({ min: -100_000, max: 3_600_000 }), 7),
+);
 
-/** The least total cost of the rows from `from` on, by trying everything. */
-function leastCost(rows: readonly AssignmentRow[], used: ReadonlySet<number> = new Set(), from = 0): number {
-  const next = rows[from];
-  if (!next) return 0;
-  const free = pairsOf(next).filter(([column]) => !used.has(column));
-  return Math.min(
-    next.unassignedCost + leastCost(rows, used, from + 1),
-    ...free.map(([column, cost]) => cost + leastCost(rows, new Set([...used, column]), from + 1)),
-  );
+/** The least total cost, by trying everything: the best of each set of columns that the rows so far may have used. */
+function leastCost(rows: readonly AssignmentRow[]): number {
+  let best = new Map([[0, 0]]);
+  for (const each of rows) {
+    const next = new Map<number, number>();
+    const offer = (used: number, cost: number) => next.set(used, Math.min(next.get(used) ?? Infinity, cost));
+    for (const [used, cost] of best) {
+      offer(used, cost + each.unassignedCost);
+      for (const [column, more] of pairsOf(each))
+        if ((used & (1 << column)) === 0) offer(used | (1 << column), cost + more);
+    }
+    best = next;
+  }
+  return Math.min(...best.values());
 }
 
 /** Each column at most once, possible pairs only, and the total is that of the rows. */
@@ -77,7 +104,10 @@ function expectSound({ rows, columnCount }: Problem, { columnOfRow, totalCost }:
  * Whether rows could exchange columns and pay less. Without such an exchange an assignment is optimal: the
  * graph of what each row would pay more for another's place has no cycle of negative length (Klein 1967).
  */
-function canImprove({ rows, columnCount }: Problem, { columnOfRow }: Assignment): boolean {
+function canImprove(
+  { rows, columnCount }: Problem,
+  { columnOfRow }: Pick<Assignment, 'columnOfRow'>,
+): boolean {
   const owner = new Array<number>(columnCount).fill(rows.length);
   columnOfRow.forEach((column, at) => column !== null && (owner[column] = at));
   // A last node stands for all that is free: free columns, and staying unassigned.
@@ -115,6 +145,50 @@ function city(seed: string, rowCount: number, columnCount: number, reach: number
   return { rows, columnCount };
 }
 
+/**
+ * The prices prove that no total is less: each row pays its price at least, wherever it goes, if each column is paid
+ * for; and the assignment pays no more than all prices together.
+ */
+function isProven({ rows, columnCount }: Problem, { totalCost, prices }: Assignment): boolean {
+  expect(prices.rows).toHaveLength(rows.length);
+  expect(prices.columns).toHaveLength(columnCount);
+  const sum = (values: Float64Array): number => values.reduce((total, each) => total + each, 0);
+  return (
+    prices.columns.every((price) => price <= 0) &&
+    rows.every((each, at) => {
+      const price = prices.rows[at]!;
+      if (price > each.unassignedCost) return false;
+      for (let n = 0; n < each.columns.length; n++)
+        if (price + prices.columns[each.columns[n]!]! > each.costs[n]!) return false;
+      return true;
+    }) &&
+    sum(prices.rows) + sum(prices.columns) === totalCost
+  );
+}
+
+/** All pairs possible but a few, with costs of a shape. */
+const SHAPES = {
+  'one pickup': (ofRow, ofColumn) => ofRow + ofColumn + Math.max(ofRow, ofColumn),
+  'one place': () => 7,
+  'few costs': (_ofRow, _ofColumn, any) => Math.floor(any * 4),
+  'any cost': (_ofRow, _ofColumn, any) => Math.floor(any * 1e6),
+} satisfies Record<string, (ofRow: number, ofColumn: number, any: number) => number>;
+type ShapeName = keyof typeof SHAPES;
+
+function dense(shape: ShapeName, rowCount: number, columnCount: number): Problem {
+  const random = randomFrom(`${shape} ${rowCount} ${columnCount}`);
+  const ofColumns = Array.from({ length: columnCount }, () => Math.floor(random.between(0, 1_000_000)));
+  const costOf = SHAPES[shape];
+  const rows = Array.from({ length: rowCount }, () => {
+    const ofRow = Math.floor(random.between(0, 1_000_000));
+    const columns = ofColumns.flatMap((_, column) => (random.chance(0.95) ? [column] : []));
+    const costs = columns.map((column) => costOf(ofRow, ofColumns[column]!, random.next()));
+    return { unassignedCost: 5_000_000, columns, costs };
+  });
+  return { rows, columnCount };
+}
+const SHAPE_NAMES: ShapeName[] = ['one pickup', 'one place', 'few costs', 'any cost'];
+
 describe('assign', () => {
   it('finds the least total cost, as trying everything does', () => {
     fc.assert(
@@ -150,29 +224,62 @@ describe('assign', () => {
     expect(canImprove(problem, found)).toBe(false);
   });
 
+  describe.each(SHAPE_NAMES)('of many rows with %s', (shape) => {
+    it.each([
+      [160, 160],
+      [240, 100],
+      [100, 240],
+      [300, 20],
+      [20, 300],
+    ])('proves its total, %d rows and %d columns', (rowCount, columnCount) => {
+      const problem = dense(shape, rowCount, columnCount);
+      const found = assign(problem.rows, problem.columnCount);
+      expectSound(problem, found);
+      expect(isProven(problem, found)).toBe(true);
+    });
+  });
+
+  it('proves its total whatever the problem', () => {
+    fc.assert(
+      fc.property(anyProblem, (problem) => {
+        expect(isProven(problem, assign(problem.rows, problem.columnCount))).toBe(true);
+      }),
+    );
+  });
+
+  it('is held to that by a proof that fails for a greater total', () => {
+    const problem = dense('any cost', 30, 20);
+    const found = assign(problem.rows, problem.columnCount);
+    expect(isProven(problem, { ...found, totalCost: found.totalCost + 1 })).toBe(false);
+    const dearer = {
+      ...found.prices,
+      rows: found.prices.rows.map((price, at) => (at === 3 ? price + 1 : price)),
+    };
+    expect(isProven(problem, { ...found, totalCost: found.totalCost + 1, prices: dearer })).toBe(false);
+  });
+
   it('is held to that by a check that sees a worse assignment', () => {
     fc.assert(
       fc.property(problems(fewCosts), (problem) => {
         const nobody = problem.rows.map(() => null);
-        const worst = { columnOfRow: nobody, totalCost: 0 };
         const total = problem.rows.reduce((sum, { unassignedCost }) => sum + unassignedCost, 0);
-        expect(canImprove(problem, worst)).toBe(total > leastCost(problem.rows));
+        expect(canImprove(problem, { columnOfRow: nobody })).toBe(total > leastCost(problem.rows));
       }),
     );
   });
 
   it('leaves a row unassigned when that costs less than any of its columns', () => {
-    expect(assign([row(5, [0, 6], [1, 9])], 2)).toEqual({ columnOfRow: [null], totalCost: 5 });
+    expect(assign([row(5, [0, 6], [1, 9])], 2)).toMatchObject({ columnOfRow: [null], totalCost: 5 });
   });
 
   it('lets a row wait for which another column is far dearer, and serves the other', () => {
     const rows = [row(100, [0, 10]), row(1_000, [0, 20])];
-    expect(assign(rows, 1)).toEqual({ columnOfRow: [null, 0], totalCost: 120 });
+    expect(assign(rows, 1)).toMatchObject({ columnOfRow: [null, 0], totalCost: 120 });
   });
 
   it('has an answer without rows, and without columns', () => {
-    expect(assign([], 3)).toEqual({ columnOfRow: [], totalCost: 0 });
-    expect(assign([row(4), row(-1)], 0)).toEqual({ columnOfRow: [null, null], totalCost: 3 });
+    expect(assign([], 3)).toMatchObject({ columnOfRow: [], totalCost: 0 });
+    expect(assign([row(4), row(-1)], 0)).toMatchObject({ columnOfRow: [null, null], totalCost: 3 });
   });
 
   describe('when totals are equal', () => {
@@ -198,6 +305,14 @@ describe('assign', () => {
           const turned = rows.map((each) => row(each.unassignedCost, ...pairsOf(each).reverse()));
           expect(assign(turned, columnCount)).toEqual(assign(rows, columnCount));
         }),
+      );
+    });
+
+    it('comes to the same again', () => {
+      fc.assert(
+        fc.property(anyProblem, ({ rows, columnCount }) =>
+          expect(assign(rows, columnCount)).toEqual(assign(rows, columnCount)),
+        ),
       );
     });
 
@@ -229,13 +344,42 @@ describe('assign', () => {
   });
 });
 
+/** So many pairs a step, about (pairTable.ts). */
+const PAIRS_A_STEP = 50_000;
+
+function stepsOf({ rows, columnCount }: Problem): { found: Assignment; count: number } {
+  const steps = assignmentSteps(rows, columnCount);
+  for (let count = 0; ; count++) {
+    const step = steps.next();
+    if (step.done) return { found: step.value, count };
+  }
+}
+
 describe('assignmentSteps', () => {
-  it('comes to the same assignment in steps, two for each row', () => {
-    const { rows, columnCount } = city('steps', 40, 30, 10);
-    const steps = assignmentSteps(rows, columnCount);
-    let [step, count] = [steps.next(), 0];
-    for (; !step.done; step = steps.next()) count++;
-    expect(step.value).toEqual(assign(rows, columnCount));
-    expect(count).toBe(2 * rows.length);
+  it('comes to the same assignment', () => {
+    const problem = city('steps', 400, 300, 200);
+    const { found, count } = stepsOf(problem);
+    expect(found).toEqual(assign(problem.rows, problem.columnCount));
+    expect(count).toBeGreaterThan(10);
   });
+
+  /** Placing the rows one by one looks at each pair 280 times for one pickup, and more the more there are. */
+  it.each([
+    ['one pickup', 600, 600],
+    ['one pickup', 600, 500],
+    ['one pickup', 500, 600],
+    ['one place', 600, 600],
+    ['one place', 900, 300],
+    ['few costs', 600, 600],
+    ['any cost', 600, 600],
+    ['any cost', 2_000, 50],
+    ['any cost', 50, 2_000],
+  ] as const)(
+    'looks at no pair more than 150 times on average: %s, %d rows, %d columns',
+    (shape, rowCount, columnCount) => {
+      const problem = dense(shape, rowCount, columnCount);
+      const pairs = problem.rows.reduce((sum, { columns }) => sum + columns.length, 0);
+      expect((stepsOf(problem).count * PAIRS_A_STEP) / pairs).toBeLessThan(150);
+    },
+  );
 });

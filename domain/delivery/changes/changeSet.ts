@@ -114,9 +114,10 @@ export class ChangeSet {
     const theirs = this.state.assignments.filter(
       (each) => driverId === undefined || each.driverId === driverId,
     );
-    return (
-      theirs.find(({ state }) => state === 'ACTIVE') ?? theirs.sort((a, b) => b.startedAt - a.startedAt)[0]
-    );
+    const latest = (a: AssignmentFacts, b: AssignmentFacts): AssignmentFacts =>
+      b.startedAt >= a.startedAt ? b : a; // of two in one instant, the one that was added later
+    const [first, ...others] = theirs;
+    return theirs.find(({ state }) => state === 'ACTIVE') ?? (first && others.reduce(latest, first));
   }
 
   /** @throws where the driver was not read with the delivery */

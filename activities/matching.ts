@@ -2,10 +2,18 @@ import { decideRoundInSteps } from '../domain/matching/matcher';
 import { MATCH_WEIGHTS } from '../domain/matching/weights';
 import { type CityRounds, type CityRoundsDeps, createCityRounds } from '../services/matching/cityRounds';
 
-/** A driver is offered one delivery at a time. */
-const WEIGHTS = { ...MATCH_WEIGHTS, maxBundle: 1 };
+/** How many deliveries one offer may be for, and how much later a customer may get theirs for it. */
+type TripLimits = { tripMaxDeliveries: number; tripMaxExtraMs: number };
+
+export type MatchingDeps = Omit<CityRoundsDeps, 'decide'> & { limits: TripLimits };
 
 /** The activities of the owner of a city's matching. */
-export function createMatching(deps: Omit<CityRoundsDeps, 'decide'>): CityRounds {
-  return createCityRounds({ ...deps, decide: (input) => decideRoundInSteps(input, WEIGHTS) });
+export function createMatching(deps: MatchingDeps): CityRounds {
+  const { limits, timeScale } = deps;
+  const weights = {
+    ...MATCH_WEIGHTS,
+    maxBundle: limits.tripMaxDeliveries,
+    bundleExtraMs: limits.tripMaxExtraMs * timeScale, // rounds weigh whole minutes
+  };
+  return createCityRounds({ ...deps, decide: (input) => decideRoundInSteps(input, weights) });
 }

@@ -83,7 +83,14 @@ export type Read = <R extends Record<string, unknown>>(statement: Statement) => 
  * A driver near a point, from the live map. `fixAt` is the last contact (epoch ms, server clock). The map may
  * be stale, so the hold rereads PostgreSQL.
  */
-export type NearDriver = { driverId: string; point: Point; distanceMeters: number; fixAt: number };
+export type NearDriver = {
+  driverId: string;
+  point: Point;
+  distanceMeters: number;
+  fixAt: number;
+  /** As the map knows it; absent where a search did not ask. */
+  vehicle?: VehicleKind | null;
+};
 
 /**
  * A known position. `at` is device time, corrected where the device's clock is wrong, and orders positions.

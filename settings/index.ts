@@ -38,6 +38,8 @@ export type Settings = {
   search: SearchLimits;
   /** How long a delivery waits for its city's matching before it searches by itself. */
   matchingNetMs: number;
+  /** How many deliveries one offer may be for. */
+  tripMaxDeliveries: number;
   tripMaxExtraMs: number;
   ranking: RankingLimits;
   /** In real time: divide travel times by `timeScale`. */
@@ -256,6 +258,7 @@ function servicePart(read: Read): Settings {
     searchMaxMs: minutes(read(SERVICE.searchMaxMinutes)),
     search: searchPart(read, seconds),
     matchingNetMs: seconds(read(SERVICE.matchingNetSeconds)),
+    tripMaxDeliveries: read(SERVICE.tripMaxDeliveries),
     tripMaxExtraMs: minutes(read(SERVICE.tripMaxExtraMinutes)),
     ranking: {
       ...RANKING_LIMITS,

@@ -162,6 +162,12 @@ export const SERVICE_VARIABLES = {
     { min: 5, max: 3_600 },
     'with batch_matching: how long a delivery waits for its city’s matching before it searches by itself',
   ),
+  tripMaxDeliveries: whole(
+    'TRIP_MAX_DELIVERIES',
+    2,
+    { min: 1, max: 3 },
+    'with batch_matching: the most deliveries that one offer is for; 1: one each',
+  ),
   tripMaxExtraMinutes: whole(
     'TRIP_MAX_EXTRA_MINUTES',
     10,

@@ -100,8 +100,8 @@ export async function runDelivery(
   setHandler(driverCameFree, ({ driverId, passed, ...traced }) =>
     put({ kind: 'lookForDriver', freed: { driverId, passed } }, traced),
   );
-  setHandler(driverProposed, ({ driverId, roundId, parts, ...traced }) =>
-    put({ kind: 'lookForDriver', freed: null, proposal: { driverId, roundId, parts } }, traced),
+  setHandler(driverProposed, ({ correlationId: ofRound, ...proposal }) =>
+    put({ kind: 'lookForDriver', freed: null, proposal }, { correlationId: ofRound }),
   );
   setHandler(getSnapshot, () => snapshot);
 

@@ -173,19 +173,27 @@ function readDriverOf(row: DriverRow): ReadDriver {
   };
 }
 
+/** Locks the rows of several deliveries in the order of their ids. */
+export async function lockDeliveries(read: Read, deliveryIds: readonly string[]): Promise<void> {
+  await read(
+    sql`SELECT id FROM deliveries WHERE id = ANY(${[...deliveryIds]}::uuid[]) ORDER BY id FOR UPDATE`,
+  );
+}
+
 /**
- * Locks the drivers of a delivery's live offers and active assignment, and the drivers named, in the order of
+ * Locks the drivers of these deliveries' live offers and active assignments, and the drivers named, in the order of
  * their ids.
  */
 export async function lockDriversOf(
   read: Read,
-  deliveryId: string,
+  deliveryIds: readonly string[],
   besides: readonly string[],
 ): Promise<ReadDriver[]> {
+  const ids = sql`${[...deliveryIds]}::uuid[]`;
   const rows = await read<DriverRow>(sql`
     SELECT ${DRIVER_COLUMNS} FROM drivers WHERE id IN (
-      SELECT driver_id FROM offers WHERE delivery_id = ${deliveryId}::uuid AND state = 'LIVE'
-      UNION SELECT driver_id FROM assignments WHERE delivery_id = ${deliveryId}::uuid AND state = 'ACTIVE'
+      SELECT driver_id FROM offers WHERE delivery_id = ANY(${ids}) AND state = 'LIVE'
+      UNION SELECT driver_id FROM assignments WHERE delivery_id = ANY(${ids}) AND state = 'ACTIVE'
       UNION SELECT unnest(${[...besides]}::uuid[]))
     ORDER BY id FOR UPDATE`);
   return rows.map(readDriverOf);
@@ -245,13 +253,18 @@ type OfferRow = {
   reached_at: Date | null;
   ended_at: Date | null;
   end_reason: OfferEnd | null;
+  trip_id: string | null;
+  trip_seat: number;
 };
 
 /** Leaves out the payload and the reasons of the choice: both are large, and no event needs them. */
 const OFFER_COLUMNS = sql`id, delivery_id, driver_id, kind, state, round, pay_cents,
-  escalation_level, created_at, expires_at, reached_at, ended_at, end_reason`;
+  escalation_level, created_at, expires_at, reached_at, ended_at, end_reason, trip_id, trip_seat`;
 
-/** The live offers of a delivery and of the drivers named, and the offers named. */
+/**
+ * The live offers of a delivery, those of their trips, those of the drivers named, and the offers named. All live
+ * offers of a driver are of one trip.
+ */
 export async function readOffers(
   read: Read,
   deliveryId: string,
@@ -270,7 +283,8 @@ export async function readOffers(
       : [
           sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE driver_id = ANY(${[...driverIds]}::uuid[]) AND state = 'LIVE'`,
         ];
-  const live = sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE delivery_id = ${deliveryId}::uuid AND state = 'LIVE'`;
+  const live = sql`SELECT ${OFFER_COLUMNS} FROM offers WHERE state = 'LIVE' AND driver_id IN (
+    SELECT driver_id FROM offers WHERE delivery_id = ${deliveryId}::uuid AND state = 'LIVE')`;
   const rows = await read<OfferRow>(join([live, ...named, ...ofDrivers], ' UNION '));
   return rows.map(offerFacts);
 }
@@ -290,6 +304,7 @@ function offerFacts(row: OfferRow): OfferFacts {
     reachedAt: msOf(row.reached_at),
     endedAt: msOf(row.ended_at),
     endReason: row.end_reason,
+    trip: row.trip_id === null ? null : { tripId: row.trip_id, seat: row.trip_seat },
   };
 }
 

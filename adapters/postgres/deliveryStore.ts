@@ -1,41 +1,35 @@
-import { type DeliveryStatus } from '../../domain/delivery/status';
-import { type Point } from '../../domain/geo/places';
-import { type CityPay } from '../../domain/money/cityPay';
-import { type DeliveryState } from '../../domain/delivery/deliveryState';
-import { type ParcelSize } from '../../domain/driver/vehicles';
+import { type Decision, type DeliveryState } from '../../domain/delivery/deliveryState';
+import { type Message } from '../../domain/notices/message';
 import { type ChangeRequest } from '../../domain/orders/orderChange';
-import { type Widening } from '../../domain/zones/widening';
-import { type DeliveryStore, type SearchFacts, type Touched } from '../../services/deliveries/deliveryStore';
+import {
+  type DeliveryStore,
+  type PartRead,
+  type PartTouched,
+  type Touched,
+} from '../../services/deliveries/deliveryStore';
 import { ImpossibleEvent } from '../../services/impossibleEvent';
-import { type Leasing, type Read } from '../../services/ports';
+import { type Lease, type Leasing, type Read } from '../../services/ports';
 import { type ChainHeads } from './audit';
 import { readCandidates } from './candidates';
+import { type Database, poolReader, type Postgres, readerOf, sqlStateOf } from './database';
 import {
-  type Database,
-  msOf,
-  numberOf,
-  poolReader,
-  type Postgres,
-  readerOf,
-  sql,
-  sqlStateOf,
-} from './database';
-import {
+  lockDeliveries,
   lockDriversOf,
   lockFirstFree,
   readAssignments,
+  type ReadDelivery,
   readDelivery,
   type ReadDriver,
   readDrivers,
   readOffers,
   readOpenCase,
 } from './deliveryRow';
-import { writeDecision } from './deliveryWriter';
+import { writeDecision, type WrittenRows } from './deliveryWriter';
 import { writtenEntry } from './mapEntryRow';
 import { readOrderChange, writeOrder } from './orderChangeRow';
 import { NO_LEASES } from '../../services/outbox/leasing';
-import { inTransaction } from './transaction';
-import { widenedMeters, wideningsInForce } from './zoneActRows';
+import { readSearchFacts } from './searchFactsRow';
+import { inTransaction, type Transaction } from './transaction';
 import { countOthersWaiting } from './waitingRows';
 
 /**
@@ -45,24 +39,49 @@ import { countOthersWaiting } from './waitingRows';
 export function createDeliveryStore(postgres: Postgres, leasing: Leasing = NO_LEASES): DeliveryStore {
   const { db } = postgres;
   const read = poolReader(postgres);
+  const write = (
+    tx: Transaction,
+    { before, decision, heads }: Part,
+    { at, correlationId, next }: { at: number; correlationId: string; next: 'here' | 'elsewhere' },
+  ): { sent: Sent | null; after: ChainHeads } => {
+    if (decision.next === before && decision.messages.length === 0) return { sent: null, after: heads };
+    const { deliveryId } = before.delivery;
+    const lease = leasing.lease(deliveryId, correlationId, decision.messages, next);
+    const written = writeDecision(tx, before, decision, heads, { at, correlationId, known: lease.known });
+    written.rows.catch(() => undefined); // the transaction fails with it
+    return { sent: { lease, rows: written.rows }, after: written.after };
+  };
   return {
     change: async (deliveryId, touched, make, at, correlationId) => {
-      const { decision, lease, written } = await refusingImpossible(
+      const { decision, sent } = await refusingImpossible(
         inTransaction(postgres, async (tx) => {
           const { state, heads, picked, change } = await readState(tx.read, deliveryId, touched);
           const decided = make(state, picked, change);
           if (decided.orderWrite) writeOrder(tx, deliveryId, decided.orderWrite, at);
-          if (decided.next === state && decided.messages.length === 0) return { decision: decided };
-          const leased = leasing.lease(deliveryId, correlationId, decided.messages, 'here');
-          const rows = writeDecision(tx, state, decided, heads, { at, correlationId, known: leased.known });
-          rows.catch(() => undefined); // the transaction fails with it
-          // In an object: the rows are answered with the COMMIT, so they must not be waited for here.
-          return { decision: decided, lease: leased, written: { rows } };
+          const part = { before: state, decision: decided, heads };
+          return { decision: decided, sent: write(tx, part, { at, correlationId, next: 'here' }).sent };
         }),
       );
-      if (!lease) return { ...decision, left: [] };
-      const { messages, drivers } = await written.rows;
-      return { ...decision, left: lease.send(messages, { mapEntries: drivers.map(writtenEntry) }) };
+      const [left = []] = await sendAll([sent]);
+      return { ...decision, left };
+    },
+    changeTogether: async (parts, make, at, correlationId) => {
+      const written = await refusingImpossible(
+        inTransaction(postgres, async (tx) => {
+          const { read: states, deliveryHashes, driverHashes } = await readTogether(tx.read, parts);
+          let heads: ChainHeads = { deliveryHash: null, driverHashes };
+          return make(states).map(({ before, decision }, index) => {
+            const { deliveryId } = before.delivery;
+            heads = { ...heads, deliveryHash: deliveryHashes.get(deliveryId) ?? null };
+            const next = index === 0 ? 'here' : 'elsewhere';
+            const { sent, after } = write(tx, { before, decision, heads }, { at, correlationId, next });
+            heads = after;
+            return { before, decision, sent };
+          });
+        }),
+      );
+      const left = await sendAll(written.map(({ sent }) => sent));
+      return written.map(({ before, decision }, index) => ({ before, decision, left: left[index] ?? [] }));
     },
     readUnlocked: (deliveryId, touched) => readUnlocked(db, deliveryId, touched),
     orderChange: (deliveryId, changeId) => readOrderChange(read, deliveryId, changeId),
@@ -74,6 +93,22 @@ export function createDeliveryStore(postgres: Postgres, leasing: Leasing = NO_LE
       return row && { point: { lat: row.lat, lng: row.lng }, address: row.address };
     },
   };
+}
+
+type Part = { before: DeliveryState; decision: Decision; heads: ChainHeads };
+
+/** In an object: the rows are answered with the COMMIT, so the transaction must not wait for them. */
+type Sent = { lease: Lease; rows: Promise<WrittenRows> };
+
+/**
+ * After the commit: sends what this process leased, with the drivers as the last of these writes left them.
+ * @returns for each, the messages that are left to the relay
+ */
+async function sendAll(all: readonly (Sent | null)[]): Promise<(readonly Message[])[]> {
+  const written = await Promise.all(all.map(async (sent) => sent?.rows));
+  const entries = written.flatMap((rows) => rows?.drivers ?? []).map(writtenEntry);
+  const mapEntries = [...new Map(entries.map((entry) => [entry.driverId, entry])).values()];
+  return all.map((sent, index) => sent?.lease.send(written[index]?.messages ?? [], { mapEntries }) ?? []);
 }
 
 /**
@@ -90,43 +125,90 @@ async function refusingImpossible<T>(change: Promise<T>): Promise<T> {
   }
 }
 
-/**
- * Reads everything in one round trip. Each statement sees what was committed when it began, so what is read
- * after taking the locks is current.
- */
-async function readState(
-  read: Read,
-  deliveryId: string,
-  { offerIds, driverIds, pickFrom, pickAtMost, changeId = null }: Touched,
-): Promise<{
+type ReadState = {
   state: DeliveryState;
   heads: ChainHeads;
   picked: string[];
   change: ChangeRequest | null;
-}> {
-  const [delivery, involved, picked, offers, assignments, supportCase, change] = await Promise.all([
+};
+
+/**
+ * Reads everything in one round trip. Each statement sees what was committed when it began, so what is read
+ * after taking the locks is current.
+ */
+async function readState(read: Read, deliveryId: string, touched: Touched): Promise<ReadState> {
+  const { driverIds, pickFrom, pickAtMost, changeId = null } = touched;
+  const [delivery, involved, picked, rest, change] = await Promise.all([
     readDelivery(read, deliveryId, 'lock'),
-    lockDriversOf(read, deliveryId, driverIds),
+    lockDriversOf(read, [deliveryId], driverIds),
     lockFirstFree(read, deliveryId, pickFrom, pickAtMost),
-    readOffers(read, deliveryId, { offerIds, driverIds }),
-    readAssignments(read, deliveryId),
-    readOpenCase(read, deliveryId),
+    readRest(read, deliveryId, touched),
     changeId === null ? null : readOrderChange(read, deliveryId, changeId),
   ]);
   if (!delivery) throw new ImpossibleEvent(`delivery ${deliveryId} has no row`);
   const drivers = [...involved, ...picked];
-  const state: DeliveryState = {
-    delivery: delivery.facts,
-    offers,
-    assignments,
-    supportCase,
-    drivers: Object.fromEntries(drivers.map(({ facts }) => [facts.driverId, facts])),
-  };
   return {
-    state,
+    state: stateOf(delivery, rest, drivers),
     change,
     heads: headsOf(delivery.auditHash, drivers),
     picked: picked.map(({ facts }) => facts.driverId),
+  };
+}
+
+type Rest = Pick<DeliveryState, 'offers' | 'assignments' | 'supportCase'>;
+
+async function readRest(
+  read: Read,
+  deliveryId: string,
+  { offerIds, driverIds }: Pick<Touched, 'offerIds' | 'driverIds'>,
+): Promise<Rest> {
+  const [offers, assignments, supportCase] = await Promise.all([
+    readOffers(read, deliveryId, { offerIds, driverIds }),
+    readAssignments(read, deliveryId),
+    readOpenCase(read, deliveryId),
+  ]);
+  return { offers, assignments, supportCase };
+}
+
+function stateOf({ facts }: ReadDelivery, rest: Rest, drivers: readonly ReadDriver[]): DeliveryState {
+  return {
+    delivery: facts,
+    ...rest,
+    drivers: Object.fromEntries(drivers.map((driver) => [driver.facts.driverId, driver.facts])),
+  };
+}
+
+type ReadTogether = {
+  read: PartRead[];
+  deliveryHashes: ReadonlyMap<string, Uint8Array | null>;
+  driverHashes: ChainHeads['driverHashes'];
+};
+
+/** As `readState`: first the locks of all deliveries, then those of all their drivers, then the rest. */
+async function readTogether(read: Read, parts: readonly PartTouched[]): Promise<ReadTogether> {
+  const [first] = parts;
+  if (!first) throw new ImpossibleEvent('no delivery is named');
+  const ids = parts.map(({ deliveryId }) => deliveryId);
+  const named = [...new Set(parts.flatMap(({ touched }) => touched.driverIds))];
+  const { pickFrom, pickAtMost } = first.touched;
+  const [, involved, picked, rows] = await Promise.all([
+    lockDeliveries(read, ids),
+    lockDriversOf(read, ids, named),
+    lockFirstFree(read, first.deliveryId, pickFrom, pickAtMost),
+    Promise.all(
+      parts.map(({ deliveryId, touched }) =>
+        Promise.all([readDelivery(read, deliveryId, 'lock'), readRest(read, deliveryId, touched)]),
+      ),
+    ),
+  ]);
+  const drivers = [...involved, ...picked];
+  const pickedIds = picked.map(({ facts }) => facts.driverId);
+  const found = rows.flatMap(([delivery, rest]) => (delivery ? [{ delivery, rest }] : []));
+  if (found.length < parts.length) throw new ImpossibleEvent(`not each of ${ids.join(', ')} has a row`);
+  return {
+    read: found.map(({ delivery, rest }) => ({ state: stateOf(delivery, rest, drivers), picked: pickedIds })),
+    deliveryHashes: new Map(found.map(({ delivery }) => [delivery.facts.deliveryId, delivery.auditHash])),
+    driverHashes: headsOf(null, drivers).driverHashes,
   };
 }
 
@@ -166,102 +248,4 @@ async function readUnlocked(
     },
     { isolationLevel: 'RepeatableRead' },
   );
-}
-
-type SearchRow = {
-  unassigned_ms: string;
-  unassigned_since: Date | null;
-  escalated_at: Date | null;
-  escalated_after_ms: string | null;
-  broadcast_since: Date | null;
-  held_reason: string | null;
-  city_escalation_minutes: number[];
-  city_locale: string | null;
-  city_pay: CityPay | null;
-  status: DeliveryStatus;
-  status_changed_at: Date;
-  matched_at: Date | null;
-  search_at: Date;
-  city_id: string;
-  parcel_size: ParcelSize;
-  search_round: number;
-  escalation_level: SearchFacts['escalationLevel'];
-  pay_cents: number;
-  bonus_cents: number;
-  currency: string;
-  distance_meters: number;
-  ready_at: Date;
-  offer_ttl_seconds: number | null;
-  zone_id: string | null;
-  widenings: Widening[] | null;
-  merchant_name: string;
-  pickup_address: string;
-  pickup_lat: number;
-  pickup_lng: number;
-  pickup_notes: string | null;
-  dropoff_address: string;
-  dropoff_lat: number;
-  dropoff_lng: number;
-};
-
-async function readSearchFacts(
-  read: Read,
-  deliveryId: string,
-  now: number,
-): Promise<SearchFacts | undefined> {
-  const [row] = await read<SearchRow>(sql`
-    SELECT d.unassigned_ms, d.unassigned_since, d.escalated_at, d.escalated_after_ms, d.broadcast_since,
-      d.held_reason, c.escalation_minutes AS city_escalation_minutes, c.locale AS city_locale, c.pay AS city_pay,
-      c.matched_at, d.status, d.status_changed_at, d.search_at, d.city_id, d.parcel_size, d.search_round,
-      d.escalation_level, d.pay_cents, d.bonus_cents, d.currency, d.distance_meters,
-      d.ready_at, d.zone_id, (${wideningsInForce(sql`d.city_id`, now)}) AS widenings, z.offer_ttl_seconds,
-      m.name AS merchant_name, p.address AS pickup_address, p.lat AS pickup_lat, p.lng AS pickup_lng,
-        p.notes AS pickup_notes,
-      o.address AS dropoff_address, o.lat AS dropoff_lat, o.lng AS dropoff_lng
-    FROM deliveries d
-    JOIN merchants m ON m.id = d.merchant_id
-    JOIN cities c ON c.id = d.city_id
-    JOIN stops p ON p.delivery_id = d.id AND p.kind = 'PICKUP'
-    JOIN stops o ON o.delivery_id = d.id AND o.kind = 'DROPOFF'
-    LEFT JOIN zones z ON z.id = d.zone_id
-    WHERE d.id = ${deliveryId}::uuid`);
-  return row && searchFacts(row, now);
-}
-
-function searchFacts(row: SearchRow, now: number): SearchFacts {
-  const pickup: Point = { lat: row.pickup_lat, lng: row.pickup_lng };
-  const dropoff: Point = { lat: row.dropoff_lat, lng: row.dropoff_lng };
-  return {
-    status: row.status,
-    statusSince: msOf(row.status_changed_at),
-    matchedAt: msOf(row.matched_at),
-    searchAt: msOf(row.search_at),
-    cityId: row.city_id,
-    parcelSize: row.parcel_size,
-    searchRound: row.search_round,
-    escalationLevel: row.escalation_level,
-    escalatedAt: msOf(row.escalated_at),
-    escalatedAfterMs: numberOf(row.escalated_after_ms),
-    broadcastSince: msOf(row.broadcast_since),
-    isHeld: row.held_reason !== null,
-    clock: { accumulatedMs: Number(row.unassigned_ms), runningSince: msOf(row.unassigned_since) },
-    cityEscalationMinutes: row.city_escalation_minutes,
-    cityLocale: row.city_locale,
-    cityPay: row.city_pay,
-    payCents: row.pay_cents,
-    bonusCents: row.bonus_cents,
-    readyAt: msOf(row.ready_at),
-    pickup,
-    zoneOfferTtlSeconds: row.offer_ttl_seconds,
-    widenedToMeters: widenedMeters(row.widenings, row.zone_id, now),
-    shown: {
-      currency: row.currency,
-      merchant: row.merchant_name,
-      parcelSize: row.parcel_size,
-      distanceMeters: row.distance_meters,
-      readyAt: row.ready_at.toISOString(),
-      pickup: { address: row.pickup_address, point: pickup, notes: row.pickup_notes },
-      dropoff: { address: row.dropoff_address, point: dropoff },
-    },
-  };
 }

@@ -54,7 +54,7 @@ const NO_ROWS: Rows = {
  * messages. The rows were locked when the state was read. One statement writes all of it, unless a row of a
  * table ends and another begins: then the same statement is sent twice, so that the unique indexes never see
  * both at once.
- * @returns the rows of the messages and of the drivers
+ * @returns the rows of the messages and of the drivers, and the heads of the chains with the new entries
  * @throws ImpossibleEvent if the decision violates a constraint of the rows
  */
 export function writeDecision(
@@ -63,8 +63,8 @@ export function writeDecision(
   decision: Decision,
   heads: ChainHeads,
   { at, correlationId, known }: { at: number; correlationId: string; known: Lease['known'] },
-): Promise<WrittenRows> {
-  const rows = possible(() => rowsOf(before, decision, heads, { at, correlationId, known }));
+): { rows: Promise<WrittenRows>; after: ChainHeads } {
+  const { rows, after } = possible(() => rowsOf(before, decision, heads, { at, correlationId, known }));
   const { newOffers, newAssignments, newCases, entries, messages, ...changed } = rows;
   const begun = { newOffers, newAssignments, newCases, entries, messages };
   const write = (each: Rows): Promise<WrittenRows[]> =>
@@ -75,7 +75,7 @@ export function writeDecision(
   const written = isReplaced(rows)
     ? [write({ ...NO_ROWS, ...changed }), write({ ...NO_ROWS, ...begun })]
     : [write(rows)];
-  return together(written);
+  return { rows: together(written), after };
 }
 
 /** What a decision wrote that others need: its messages in their order, and the drivers that it changed. */
@@ -104,7 +104,7 @@ function rowsOf(
   decision: Decision,
   heads: ChainHeads,
   { at, correlationId, known }: { at: number; correlationId: string; known: Lease['known'] },
-): Rows {
+): { rows: Rows; after: ChainHeads } {
   const { next } = decision;
   const { deliveryId, cityId, merchantId, sellerOrderId } = next.delivery;
   const { rows: entries, heads: after } = chainEntries(
@@ -113,7 +113,7 @@ function rowsOf(
     at,
     correlationId,
   );
-  return {
+  const rows: Rows = {
     delivery: [deliveryRow(next.delivery, after)],
     offers: changedOffers(before, next).map(endedOffer),
     assignments: changedAssignments(before, next).map(assignmentRow),
@@ -125,6 +125,7 @@ function rowsOf(
     entries,
     messages: messageRows(deliveryId, correlationId, decision.messages, known),
   };
+  return { rows, after };
 }
 
 /** The statement's parameters in order, $1 first. */
@@ -193,9 +194,9 @@ const CHANGES = `
     RETURNING drivers.erased_at, ${WRITTEN_ENTRY}
   ), new_o AS (
     INSERT INTO offers (id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload,
-      choice, created_at, expires_at)
+      choice, created_at, expires_at, trip_id, trip_seat)
     SELECT id, delivery_id, driver_id, kind, state, round, pay_cents, escalation_level, payload, choice,
-      created_at, expires_at
+      created_at, expires_at, trip_id, trip_seat
     FROM ${recordset('offers', 'newOffers')}
   ), new_a AS (
     INSERT INTO assignments (id, delivery_id, driver_id, offer_id, way, state, pinned, pay_cents, started_at,
@@ -345,6 +346,8 @@ function newOffers({ next, newOffers: made }: Decision): object[] {
         choice: chosen.why,
         created_at: iso(offer.createdAt),
         expires_at: iso(offer.expiresAt),
+        trip_id: offer.trip?.tripId ?? null,
+        trip_seat: offer.trip?.seat ?? 0,
       })),
   );
 }

@@ -5,11 +5,11 @@ import { type Tx } from './database';
 
 type OfferRow = { id: string; delivery_id: string; expires_at: Date; payload: OfferPayload };
 
-/** The driver's live offer, in the shape of the body of DELIVERY_OFFERED_V2. */
+/** The driver's live offer, of a trip its lead's, in the shape of the body of DELIVERY_OFFERED_V2. */
 export async function readLiveOffer(tx: Tx, driverId: string): Promise<DriverState['offer']> {
-  const [row] = await tx.$queryRaw<
-    OfferRow[]
-  >`SELECT id, delivery_id, expires_at, payload FROM offers WHERE driver_id = ${driverId}::uuid AND state = 'LIVE'`;
+  const [row] = await tx.$queryRaw<OfferRow[]>`
+    SELECT id, delivery_id, expires_at, payload FROM offers
+    WHERE driver_id = ${driverId}::uuid AND state = 'LIVE' AND trip_seat = 0`;
   return row
     ? {
         offerId: row.id,

@@ -1,6 +1,7 @@
 import { type Availability, type PendingAvailability } from '../../domain/driver/availability';
 import { type ParcelSize, type VehicleKind } from '../../domain/driver/vehicles';
 import { type Point } from '../../domain/geo/places';
+import { answersTrips } from '../../domain/matching/candidate';
 import { type PastChoice } from '../../domain/matching/refusals';
 import { type Widening } from '../../domain/zones/widening';
 import { dayIn } from '../../domain/money/workday';
@@ -150,6 +151,8 @@ export type MatchDriverRow = {
   vehicle: VehicleKind;
   capacity: number;
   room: number;
+  /** How many deliveries one offer may be for: one, unless the app knows trips and nothing is in hand. */
+  tripRoom: number;
   isAskable: boolean;
   shiftEndsAt: number | null;
   idleSince: number | null;
@@ -167,6 +170,7 @@ type DriverRow = {
   capacity: number;
   live_offers: number;
   active_assignments: number;
+  offer_version: number | null;
   shift_ends_at: Date | null;
   idle_since: Date | null;
   timezone: string;
@@ -188,8 +192,8 @@ export async function readMatchDrivers(
   if (driverIds.length === 0) return [];
   const rows = await read<DriverRow>(sql`
     SELECT d.id, d.availability, d.pending, d.vehicle_kind, d.capacity, d.live_offers, d.active_assignments,
-      d.shift_ends_at, d.idle_since, c.timezone, d.earned_on::text AS earned_on, d.earned_today_cents,
-      answers.accepted, answers.refused
+      d.offer_version, d.shift_ends_at, d.idle_since, c.timezone, d.earned_on::text AS earned_on,
+      d.earned_today_cents, answers.accepted, answers.refused
     FROM drivers d JOIN cities c ON c.id = d.city_id
     CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE o.state = 'ACCEPTED')::int AS accepted,
         count(*) FILTER (WHERE o.state = 'REJECTED' OR (o.state = 'EXPIRED' AND o.reached_at IS NOT NULL))::int
@@ -205,6 +209,7 @@ export async function readMatchDrivers(
       vehicle: row.vehicle_kind,
       capacity: row.capacity,
       room,
+      tripRoom: answersTrips(row.offer_version) && row.active_assignments === 0 ? room : Math.min(room, 1),
       isAskable: isOnDuty && row.pending === null && row.live_offers === 0 && room > 0,
       shiftEndsAt: msOf(row.shift_ends_at),
       idleSince: msOf(row.idle_since),

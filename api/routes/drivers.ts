@@ -28,7 +28,11 @@ const newDriver = z
       .max(100)
       .nullable()
       .default(null)
-      .meta({ description: 'The protocol version of the app; null or 1: v1, assigned without offers' }),
+      .meta({
+        description:
+          'The protocol version of the app. Null or 1: v1, assigned without offers; ' +
+          '3: can answer one offer for several deliveries',
+      }),
     capacity: z.int().min(1).max(10).default(1).meta({ description: 'The most jobs at the same time' }),
   })
   .meta({ id: 'NewDriver' });

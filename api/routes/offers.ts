@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { Read } from '../../services/ports';
+import { isRefusal } from '../../domain/delivery/deliveryState';
 import { REJECT_REASONS } from '../../domain/delivery/offer';
 import { Prisma } from '../../prisma/client/client';
 import { COMMANDS, type Traced } from '../../workflows/contract';
@@ -110,7 +112,20 @@ async function answer<Payload extends OfferAnswer>(
   if (!offer) throw new Problem('NOT_FOUND', 'there is no such offer');
   const { isLive, ...delivery } = offer;
   const given = await deps.commands.send({ ...sent, delivery, isSettled: !isLive });
-  return replyTo(deps.read, caller, delivery.deliveryId, given);
+  const reply = await replyTo(deps.read, caller, delivery.deliveryId, given);
+  if (isRefusal(given) || given.outcome !== 'accepted' || given.tripId === undefined) return reply;
+  const deliveries = await takenWith(deps.read, given.tripId);
+  return { ...reply, body: { ...given, at: iso(new Date(given.at)), deliveries } };
+}
+
+type Taken = { deliveryId: string; offerId: string; assignmentId: string };
+
+/** All that the accept of a trip took, the lead first. It never changes. */
+async function takenWith(read: Read, tripId: string): Promise<Taken[]> {
+  return read<Taken>(Prisma.sql`
+    SELECT o.delivery_id AS "deliveryId", o.id AS "offerId", a.id AS "assignmentId"
+    FROM offers o JOIN assignments a ON a.delivery_id = o.delivery_id AND a.offer_id = o.id
+    WHERE o.trip_id = ${tripId}::uuid ORDER BY o.trip_seat`);
 }
 
 type AddressedOffer = { deliveryId: string; merchantId: string; sellerOrderId: string; isLive: boolean };
@@ -135,7 +150,7 @@ async function addressOffer(
 
 async function mine(deps: ApiDeps, driverId: string): Promise<unknown> {
   const rows = await deps.db.offer.findMany({
-    where: { driverId },
+    where: { driverId, tripSeat: 0 }, // of a trip, the lead's offer stands for all
     omit: { choice: true },
     orderBy: { createdAt: 'desc' },
     take: RECENT + 1,

@@ -17,6 +17,11 @@ export const outcomeView = z
       offerId: z.uuid(),
       assignmentId: z.uuid(),
       at: instantText,
+      tripId: z.uuid().optional().meta({ description: 'The offer was for several deliveries, a trip' }),
+      deliveries: z
+        .array(z.strictObject({ deliveryId: z.uuid(), offerId: z.uuid(), assignmentId: z.uuid() }))
+        .optional()
+        .meta({ description: 'All deliveries of the trip, which this answer took' }),
     }),
     z.strictObject({
       outcome: z.literal('rejected'),

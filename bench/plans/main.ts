@@ -36,6 +36,7 @@ import { profileCalls, rareSweepCalls, stateCalls } from './profileCalls';
 import { readCalls } from './reads';
 import { openOf, type Seed, seedAll } from './seed';
 import { StatementWatch } from './statements';
+import { tripCalls } from './tripCalls';
 import { auditCalls, driverCalls, eventCalls, outboxCalls, sweepCalls } from './workerCalls';
 import { createWorld } from './world';
 import { writeCalls } from './writes';
@@ -222,6 +223,7 @@ async function measureAll(
       ...outboxCalls(site),
       ...eventCalls(site, draw),
       ...driverCalls(site, draw),
+      ...tripCalls(site, draw),
       ...writeCalls(site, draw),
       ...orderCalls(site, draw),
       ...orderChangeCalls(site, draw),

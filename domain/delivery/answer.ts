@@ -10,8 +10,8 @@ import { type OfferFacts } from './offer';
 import { searchAgain } from './search';
 
 /**
- * The first accept of a live offer gets the delivery. A repeat gets the same answer. The order of events
- * decides, not the clock: a live offer can be accepted even after its expiry.
+ * The first accept of a live offer gets the delivery, and with it all of its trip (`takeTrip`). A repeat gets the same
+ * answer. The order of events decides, not the clock: a live offer can be accepted even after its expiry.
  */
 export function acceptOffer(changes: ChangeSet, { offerId, driverId }: EventOf<'acceptOffer'>): Answer {
   const offer = changes.offer(offerId);
@@ -28,8 +28,11 @@ export function acceptOffer(changes: ChangeSet, { offerId, driverId }: EventOf<'
   }
 }
 
+/** @throws where the offer is of a trip, and another delivery of it is not decided with this one */
 function takeOffer(changes: ChangeSet, offer: OfferFacts): Answer {
   const { offerId, driverId } = offer;
+  if (!changes.matesOf(offer).every(({ deliveryId }) => changes.isTogetherWith(deliveryId)))
+    throw new Error(`offer ${offerId} is of a trip, which is taken as a whole`);
   endLiveOffer(changes, offer, 'ACCEPTED', 'ACCEPTED');
   clearLapses(changes, driverId);
   for (const other of changes.liveOffers()) endLiveOffer(changes, other, 'WITHDRAWN', 'TAKEN_BY_ANOTHER');
@@ -49,11 +52,12 @@ function isOnDuty(changes: ChangeSet, driverId: string): boolean {
 }
 
 /** @throws where the accepted offer has no assignment */
-function acceptedAnswer(changes: ChangeSet, { offerId, deliveryId }: OfferFacts): Answer {
+function acceptedAnswer(changes: ChangeSet, { offerId, deliveryId, trip }: OfferFacts): Answer {
   const assignment = changes.assignments().find((each) => each.offerId === offerId);
   if (!assignment) throw new Error(`offer ${offerId} was accepted but has no assignment`);
   const { assignmentId, startedAt } = assignment;
-  return { outcome: 'accepted', deliveryId, offerId, assignmentId, at: startedAt };
+  const ofTrip = trip === null ? {} : { tripId: trip.tripId };
+  return { outcome: 'accepted', deliveryId, offerId, assignmentId, at: startedAt, ...ofTrip };
 }
 
 /** The search continues at once. A repeat gets the same answer, with the time of the first. */
@@ -92,10 +96,11 @@ export function lapseOffer(changes: ChangeSet, { offerId }: EventOf<'lapseOffer'
   return NOTED;
 }
 
-/** A lapse counts against the driver only if the offer reached their app. ADR 13. */
+/** A lapse counts against the driver, once for a trip, only if the offer reached their app. ADR 13. */
 function expire(changes: ChangeSet, offer: OfferFacts): void {
+  const isReached = [offer, ...changes.matesOf(offer)].some(({ reachedAt }) => reachedAt !== null);
   endLiveOffer(changes, offer, 'EXPIRED', 'LAPSED');
-  if (offer.reachedAt === null) return;
+  if (!isReached) return;
   const { driverId } = offer;
   const lapsesInRow = changes.driver(driverId).lapsesInRow + 1;
   const isPaused = pauseIfLapsedTooOften(changes, driverId, lapsesInRow);

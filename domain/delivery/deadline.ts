@@ -43,6 +43,7 @@ export type Deadline = { at: number; event: DueEvent; why: string };
 export type Awaiting = {
   delivery: Pick<
     DeliveryFacts,
+    | 'deliveryId'
     | 'status'
     | 'driverId'
     | 'heldReason'
@@ -54,7 +55,8 @@ export type Awaiting = {
     | 'escalatedAfterMs'
     | 'cityEscalationMinutes'
   >;
-  offers: readonly Pick<OfferFacts, 'offerId' | 'driverId' | 'expiresAt' | 'state'>[];
+  /** Those of other deliveries are left out. */
+  offers: readonly Pick<OfferFacts, 'offerId' | 'deliveryId' | 'driverId' | 'expiresAt' | 'state'>[];
 };
 
 /** The snapshot of a delivery for its workflow. */
@@ -70,7 +72,7 @@ export function snapshotOf(
     closed: isClosed(delivery.status),
     driverId: delivery.driverId,
     offers: offers
-      .filter(({ state }) => state === 'LIVE')
+      .filter(({ state, deliveryId }) => state === 'LIVE' && deliveryId === delivery.deliveryId)
       .map(({ offerId, driverId, expiresAt }) => ({ offerId, driverId, expiresAt })),
     searchAgainAt: searching ? (delivery.searchAgainAt ?? delivery.searchAt) : null,
     searchRound: delivery.searchRound,

@@ -50,4 +50,6 @@ export type DecisionContext = {
   actor: Actor;
   limits: DispatchLimits;
   features: DispatchFeatures;
+  /** The deliveries that are decided in the same transaction; absent = this one alone. */
+  together?: readonly string[];
 };

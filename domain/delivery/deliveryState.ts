@@ -160,7 +160,15 @@ export type RefusalCode =
 /** The answer to the sender of an event. `at` is when it first happened (epoch ms), so a repeat gets the same. */
 export type Answer =
   | Refusal
-  | { outcome: 'accepted'; deliveryId: string; offerId: string; assignmentId: string; at: number }
+  /** `tripId`: the offer was one of a trip, and all of it was accepted. */
+  | {
+      outcome: 'accepted';
+      deliveryId: string;
+      offerId: string;
+      assignmentId: string;
+      at: number;
+      tripId?: string;
+    }
   | { outcome: 'rejected'; deliveryId: string; offerId: string; at: number }
   | { outcome: 'moved'; deliveryId: string; status: DeliveryStatus; at: number }
   | { outcome: 'assigned'; deliveryId: string; driverId: string; assignmentId: string; at: number }

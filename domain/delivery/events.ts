@@ -1,7 +1,7 @@
 import { endsDuty, type LeaveReason } from '../driver/loss';
 import { type Chosen, type Meeting } from './deliveryState';
 import { type ChangeRequest } from '../orders/orderChange';
-import { type RejectReason } from './offer';
+import { type RejectReason, type TripSeat } from './offer';
 import { type ScorePart } from '../matching/round';
 import { type Actor, type ReasonCode, type Step } from './status';
 
@@ -11,7 +11,14 @@ import { type Actor, type ReasonCode, type Step } from './status';
  */
 export type DeliveryEvent =
   /** A search is due, a driver came free and woke it, or the city's matching proposes a driver. */
-  | { kind: 'lookForDriver'; search: SearchOutcome; freed: FreedDriver | null; proposal?: Proposal }
+  | {
+      kind: 'lookForDriver';
+      search: SearchOutcome;
+      freed: FreedDriver | null;
+      proposal?: Proposal;
+      /** The offer that the search leads to is one of a trip. */
+      trip?: TripSeat | null;
+    }
   | { kind: 'lapseOffer'; offerId: string }
   | { kind: 'giveUpSearch' }
   /** A level, or another page and broadcast, is due while no search runs: an offer is live, or ops decide. */
@@ -59,7 +66,7 @@ export type EventOf<K extends DeliveryEvent['kind']> = Extract<DeliveryEvent, { 
  */
 export type IncomingEvent =
   | Exclude<DeliveryEvent, { kind: 'lookForDriver' | 'handOver' | 'changeOrder' }>
-  | Omit<EventOf<'lookForDriver'>, 'search'>
+  | Omit<EventOf<'lookForDriver'>, 'search' | 'trip'>
   | (Omit<EventOf<'handOver'>, 'meeting'> & { meetingId: string | null })
   | Omit<EventOf<'changeOrder'>, 'request'>;
 
@@ -156,7 +163,13 @@ export type SearchOutcome = {
 export type Inconclusive = 'CONTENDED' | 'MAP_AWAY' | 'NOT_MADE' | 'SCARCE' | 'MATCHED';
 
 /** The driver whom a round of the city's matching chose, and what spoke for them. docs/behaviour.md#matching. */
-export type Proposal = { driverId: string; roundId: string; parts: readonly ScorePart[] };
+export type Proposal = {
+  driverId: string;
+  roundId: string;
+  parts: readonly ScorePart[];
+  /** The deliveries that the driver is to take with this one, in the order of their dropoffs. */
+  along?: readonly string[];
+};
 
 /** The driver who came free and woke this search, and the deliveries that were woken before and passed. */
 export type FreedDriver = { driverId: string; passed: readonly string[] };

@@ -22,7 +22,18 @@ export type OfferEnd =
   | 'ASSIGNED_BY_HAND'
   | 'DRIVER_ASSIGNED_BY_HAND'
   | 'TAKEN_BY_ANOTHER'
-  | 'ORDER_CHANGED';
+  | 'ORDER_CHANGED'
+  | 'TRIP_CHANGED';
+
+/** The most deliveries that one answer takes. */
+export const MAX_TRIP_SEATS = 3;
+
+/** The place of an offer in a trip: offers of one trip are made, answered and ended together. ADR 55. */
+export type TripSeat = {
+  tripId: string;
+  /** 0 = the lead, which the driver's app shows and answers for all. */
+  seat: number;
+};
 
 /** Instants are epoch ms, `payCents` with the bonus at that time. */
 export type OfferFacts = {
@@ -40,7 +51,22 @@ export type OfferFacts = {
   reachedAt: number | null;
   endedAt: number | null;
   endReason: OfferEnd | null;
+  /** Null = the offer is for its delivery alone. */
+  trip: TripSeat | null;
 };
+
+/** Whether the driver's app knows of this offer: of a trip it knows the lead's alone. */
+export function isShown({ trip }: Pick<OfferFacts, 'trip'>): boolean {
+  return trip === null || trip.seat === 0;
+}
+
+/** The other live offers of its trip. */
+export function liveMates(offers: readonly OfferFacts[], { offerId, trip }: OfferFacts): OfferFacts[] {
+  if (trip === null) return [];
+  return offers.filter(
+    (each) => each.state === 'LIVE' && each.offerId !== offerId && each.trip?.tripId === trip.tripId,
+  );
+}
 
 /** The offer as it is once it has ended. An offer ends once: one that has ended is returned as it is. */
 export function endOffer(

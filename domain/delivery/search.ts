@@ -20,7 +20,7 @@ import { resolveCase } from './changes/supportQueue';
 import { type Answer, type Chosen, NOTED } from './deliveryState';
 import { escalateIfDue } from './escalate';
 import { type EventOf, type FreedDriver, type Inconclusive, type SearchOutcome } from './events';
-import { type OfferFacts, type OfferKind } from './offer';
+import { isShown, type OfferFacts, type OfferKind, type TripSeat } from './offer';
 import { isClosed } from './status';
 import { startClock } from './unassignedClock';
 
@@ -30,7 +30,7 @@ import { startClock } from './unassignedClock';
  */
 export function lookForDriver(
   changes: ChangeSet,
-  { search, freed, proposal }: EventOf<'lookForDriver'>,
+  { search, freed, proposal, trip = null }: EventOf<'lookForDriver'>,
 ): Answer {
   if (freed && !search.chosen.some(({ driverId }) => driverId === freed.driverId)) passOn(changes, freed);
   beginIfDue(changes);
@@ -40,7 +40,7 @@ export function lookForDriver(
   if (search.isBroadcastOver) endBroadcast(changes);
   const free = search.chosen.filter(({ driverId }) => takesWork(changes.driver(driverId)));
   const best = free[0];
-  if (best) askOrAssign(changes, { best, free }, search);
+  if (best) askOrAssign(changes, { best, free, trip }, search);
   else nobodyFound(changes, search, { isWoken: freed !== null || proposal !== undefined });
   return NOTED;
 }
@@ -111,34 +111,36 @@ function endBroadcast(changes: ChangeSet): void {
  */
 function askOrAssign(
   changes: ChangeSet,
-  { best, free }: { best: Chosen; free: readonly Chosen[] },
+  { best, free, trip }: { best: Chosen; free: readonly Chosen[]; trip: TripSeat | null },
   { offersOn, isBroadcast, ttlMs }: SearchOutcome,
 ): void {
   const canAnswer = ({ driverId }: Chosen): boolean => answersOffers(changes.driver(driverId).offerVersion);
   if (!offersOn || !canAnswer(best))
     assign(changes, best.driverId, { way: 'V1', why: best.why, reason: 'nearest driver, without asking' });
   else if (isBroadcast && changes.delivery.broadcastSince !== null)
-    makeOffers(changes, free.filter(canAnswer), 'BROADCAST', ttlMs);
-  else makeOffers(changes, [best], 'SINGLE', ttlMs);
+    makeOffers(changes, free.filter(canAnswer), { kind: 'BROADCAST', ttlMs, trip: null });
+  else makeOffers(changes, [best], { kind: 'SINGLE', ttlMs, trip });
 }
 
+type Asking = { kind: OfferKind; ttlMs: number; trip: TripSeat | null };
+
 /** Asks these drivers. Each is held by their offer until it ends. */
-function makeOffers(changes: ChangeSet, chosen: readonly Chosen[], kind: OfferKind, ttlMs: number): void {
-  for (const each of chosen) makeOffer(changes, each, kind, ttlMs);
-  const why = kind === 'SINGLE' ? 'offer made' : `broadcast to ${chosen.length}`;
+function makeOffers(changes: ChangeSet, chosen: readonly Chosen[], asking: Asking): void {
+  for (const each of chosen) makeOffer(changes, each, asking);
+  const why = asking.kind === 'SINGLE' ? 'offer made' : `broadcast to ${chosen.length}`;
   changes.move('OFFERED', { why, searchAgainAt: null });
 }
 
-function makeOffer(changes: ChangeSet, chosen: Chosen, kind: OfferKind, ttlMs: number): void {
-  const offer = newOffer(changes, chosen.driverId, kind, ttlMs);
+function makeOffer(changes: ChangeSet, chosen: Chosen, asking: Asking): void {
+  const offer = newOffer(changes, chosen.driverId, asking);
   changes.addOffer(offer, chosen);
   countOffer(changes, chosen.driverId, 1);
   noteOffer(changes, 'offer_created', offer);
   announceOffer(changes, offer, chosen);
-  if (changes.limits.pushesOffers) pushOffer(changes, offer);
+  if (changes.limits.pushesOffers && isShown(offer)) pushOffer(changes, offer, chosen);
 }
 
-function newOffer(changes: ChangeSet, driverId: string, kind: OfferKind, ttlMs: number): OfferFacts {
+function newOffer(changes: ChangeSet, driverId: string, { kind, ttlMs, trip }: Asking): OfferFacts {
   const { delivery, now } = changes;
   return {
     offerId: changes.newId(),
@@ -154,17 +156,20 @@ function newOffer(changes: ChangeSet, driverId: string, kind: OfferKind, ttlMs: 
     reachedAt: null,
     endedAt: null,
     endReason: null,
+    trip,
   };
 }
 
+/** The driver hears of a trip by its lead's offer, which shows all of it. */
 function announceOffer(changes: ChangeSet, offer: OfferFacts, { payload }: Chosen): void {
   const { offerId, deliveryId, driverId, kind } = offer;
   const body = { offerId, deliveryId, driverId, expiresAt: iso(offer.expiresAt) };
-  changes.emit({
-    rooms: [driverRoom(driverId)],
-    event: 'DELIVERY_OFFERED_V2',
-    body: { ...body, offerPayload: payload },
-  });
+  if (isShown(offer))
+    changes.emit({
+      rooms: [driverRoom(driverId)],
+      event: 'DELIVERY_OFFERED_V2',
+      body: { ...body, offerPayload: payload },
+    });
   changes.emit({
     rooms: [opsRoom(changes.delivery.cityId)],
     event: 'offer_created',
@@ -173,7 +178,11 @@ function announceOffer(changes: ChangeSet, offer: OfferFacts, { payload }: Chose
 }
 
 /** Web push for a closed app: it is sent only if no app has shown the offer shortly after. ADR 10. */
-function pushOffer(changes: ChangeSet, { offerId, driverId, payCents }: OfferFacts): void {
+function pushOffer(
+  changes: ChangeSet,
+  { offerId, driverId, payCents }: OfferFacts,
+  { payload: { trip } }: Chosen,
+): void {
   const { cityId, cityLocale, currency } = changes.delivery;
   changes.send({
     kind: 'notify',
@@ -182,8 +191,8 @@ function pushOffer(changes: ChangeSet, { offerId, driverId, payCents }: OfferFac
       about: `offer/${offerId}`,
       what: 'open',
       severity: 'info',
-      title: 'New delivery',
-      text: `Pay: ${moneyText(payCents, currency, cityLocale)}`,
+      title: trip === undefined ? 'New delivery' : `${trip.deliveryIds.length} new deliveries`,
+      text: `Pay: ${moneyText(trip?.payCents ?? payCents, currency, cityLocale)}`,
       link: `/offers/${offerId}`,
       cityId,
       facts: { offerId },

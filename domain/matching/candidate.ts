@@ -77,3 +77,8 @@ export const RANKING_LIMITS: RankingLimits = {
 export function answersOffers(offerVersion: number | null): boolean {
   return offerVersion !== null && offerVersion >= 2;
 }
+
+/** Whether a driver's app can show and answer one offer for several deliveries. */
+export function answersTrips(offerVersion: number | null): boolean {
+  return offerVersion !== null && offerVersion >= 3;
+}

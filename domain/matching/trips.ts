@@ -2,6 +2,7 @@
 
 import type { VehicleKind } from '../driver/vehicles';
 import type { MatchDelivery, Travel } from './round';
+import { ordersOf } from './tripRoute';
 import type { MatchWeights } from './weights';
 
 /** Deliveries of one pickup that one driver takes together, in the order of their dropoffs. */
@@ -74,12 +75,4 @@ export function joinTrips<Place>(
     if (best === null || sum < best.sum) best = { trip, sum };
   }
   return best?.trip ?? null;
-}
-
-/** All orders of a few items. */
-function ordersOf<T>(items: readonly T[]): T[][] {
-  if (items.length <= 1) return [[...items]];
-  return items.flatMap((item, at) =>
-    ordersOf(items.filter((_, other) => other !== at)).map((rest) => [item, ...rest]),
-  );
 }

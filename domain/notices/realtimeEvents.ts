@@ -34,6 +34,35 @@ const at = instantText.meta({ description: 'When it happened' });
 
 const offerIds = { offerId: z.uuid(), deliveryId: z.uuid(), driverId: z.uuid() };
 
+const tripStop = z
+  .strictObject({
+    deliveryId: z.uuid(),
+    kind: z.enum(['PICKUP', 'DROPOFF']),
+    address: z.string(),
+    point,
+    notes: z.string().nullable(),
+    readyAt: instantText.nullable().meta({ description: 'When the goods are ready; null at a dropoff' }),
+    expectedAt: instantText.meta({ description: 'When the parcel is expected to change hands' }),
+  })
+  .meta({ id: 'TripStop' });
+
+const offerTrip = z
+  .strictObject({
+    tripId: z.uuid(),
+    deliveryIds: z
+      .array(z.uuid())
+      .meta({ description: 'All that one answer takes, in the order of dropoffs' }),
+    stops: z.array(tripStop).meta({ description: 'All stops in the order of the route' }),
+    payCents: z.int().meta({ description: 'The pay for all of it, with bonuses, in minor units' }),
+    payText: z.string().meta({ description: 'payCents as people of the city read it' }),
+  })
+  .meta({
+    id: 'OfferTrip',
+    description:
+      'The offer is for several deliveries, and the answer to it is for all of them. Only apps with an ' +
+      'offerVersion of 3 or more get such offers',
+  });
+
 const offerPayload = z
   .strictObject({
     currency: z.string().meta({ description: 'ISO 4217' }),
@@ -49,6 +78,7 @@ const offerPayload = z
       .optional()
       .meta({ description: 'payCents as people of the city read it; absent in offers of release 2.1.0' }),
     toPickupMeters: z.int().meta({ description: 'Distance from the driver to the pickup' }),
+    trip: offerTrip.optional(),
   })
   .meta({ id: 'OfferPayload', description: 'The delivery as shown to the driver' });
 
@@ -338,7 +368,9 @@ export type EventBody<E extends EventName> = z.output<(typeof REALTIME_EVENTS)[E
 
 /** The payload of an offer. Pay and distance to pickup depend on the driver, the rest on the delivery. */
 export type OfferPayload = z.output<typeof offerPayload>;
-export type ShownDelivery = Omit<OfferPayload, 'payCents' | 'payText' | 'toPickupMeters'>;
+export type ShownDelivery = Omit<OfferPayload, 'payCents' | 'payText' | 'toPickupMeters' | 'trip'>;
+/** What an offer for several deliveries shows beside its first. */
+export type OfferTrip = z.output<typeof offerTrip>;
 
 type MessageKind = { from: readonly Audience[]; summary: string; body: z.ZodObject; reply: z.ZodObject };
 

@@ -6,24 +6,32 @@ import { AVAILABILITY_TRANSITIONS } from '../../domain/driver/availability';
 import type { RecordedDriver, RecordedMove } from '../../simulator/kit/record';
 import type { Violation, Invariant } from './violation';
 
-/** The offers and assignments of a driver, counted from their rows. */
-export type Held = { live: number; active: number };
+/** The offers and assignments of a driver, counted from their rows. `isTrip`: all live offers are of one trip. */
+export type Held = { live: number; active: number; isTrip?: boolean };
+
+/** Whether these live offers of a driver are those of one trip, each in a seat of its own. */
+export function areOneTrip(offers: readonly { tripId: string | null; tripSeat: number }[]): boolean {
+  const [first] = offers;
+  if (!first || first.tripId === null) return false;
+  const seats = new Set(offers.map(({ tripSeat }) => tripSeat));
+  return seats.size === offers.length && offers.every(({ tripId }) => tripId === first.tripId);
+}
 
 const say =
   (driverId: string) =>
   (invariant: Invariant, what: string): Violation => ({ invariant, what, deliveryId: null, driverId });
 
 /**
- * The counters equal the rows and stay within capacity. A driver has at most one live offer. BUSY drivers
- * have work; AVAILABLE drivers have none (invariant 1).
+ * The counters equal the rows and stay within capacity. A driver has at most one live offer, or those of one
+ * trip. BUSY drivers have work; AVAILABLE drivers have none (invariant 1).
  */
 export function countProblems(
   { driverId, availability, capacity, liveOffers, activeAssignments }: RecordedDriver,
-  { live, active }: Held,
+  { live, active, isTrip = false }: Held,
 ): Violation[] {
   const broken = say(driverId);
   const problems: Violation[] = [];
-  if (live > 1) problems.push(broken(1, `driver ${driverId} has ${live} live offers`));
+  if (live > 1 && !isTrip) problems.push(broken(1, `driver ${driverId} has ${live} live offers`));
   if (liveOffers !== live)
     problems.push(broken(1, `driver ${driverId} counts ${liveOffers} live offers; the rows: ${live}`));
   if (activeAssignments !== active)

@@ -1,7 +1,7 @@
 /** Rules that hold in every snapshot of PostgreSQL, whatever is in progress or has failed. Pure. */
 import type { Violation } from './violation';
 import { holdProblems } from './deliveryRules';
-import { countProblems } from './driverRules';
+import { areOneTrip, countProblems } from './driverRules';
 import type { Snapshot } from './snapshot';
 
 /** Offers and assignments of deliveries and drivers (invariant 1). */
@@ -29,6 +29,7 @@ export function momentProblems({ drivers, offers, assignments, open }: Snapshot)
     ...drivers.flatMap((driver) =>
       countProblems(driver, {
         live: live.get(driver.driverId)?.length ?? 0,
+        isTrip: areOneTrip(live.get(driver.driverId) ?? []),
         active: active.get(driver.driverId)?.length ?? 0,
       }),
     ),

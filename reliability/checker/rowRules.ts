@@ -64,6 +64,16 @@ export const ROW_RULES: readonly { says: string; broken: string }[] = [
       GROUP BY delivery_id HAVING count(*) > 1 AND bool_or(kind = 'SINGLE')`,
   },
   {
+    says: 'is offered, taken and ended with the rest of its trip',
+    broken: `SELECT trip_id AS id FROM offers WHERE trip_id IS NOT NULL
+      GROUP BY trip_id HAVING count(DISTINCT state) > 1 OR count(DISTINCT driver_id) > 1`,
+  },
+  {
+    says: 'has no live offer beside a trip',
+    broken: `SELECT driver_id AS id FROM offers WHERE state = 'LIVE'
+      GROUP BY driver_id HAVING count(*) > 1 AND (count(DISTINCT trip_id) <> 1 OR bool_or(trip_id IS NULL))`,
+  },
+  {
     says: 'counts unassigned time exactly while nobody has it',
     broken: `SELECT id FROM deliveries WHERE (unassigned_since IS NOT NULL) <> (status IN ('SEARCHING', 'OFFERED'))`,
   },

@@ -32,6 +32,8 @@ export type LiveOffer = {
   deliveryId: string;
   driverId: string;
   kind: OfferKind;
+  tripId: string | null;
+  tripSeat: number;
   createdAt: number;
   expiresAt: number;
 };
@@ -97,6 +99,7 @@ const DRIVERS = `SELECT id AS "driverId", availability, capacity, live_offers AS
   FROM drivers WHERE ${inCities('city_id')}`;
 
 const OFFERS = `SELECT o.id AS "offerId", o.delivery_id AS "deliveryId", o.driver_id AS "driverId", o.kind,
+  o.trip_id AS "tripId", o.trip_seat AS "tripSeat",
   ${ms('o.created_at')} AS "createdAt", ${ms('o.expires_at')} AS "expiresAt"
   FROM offers o JOIN deliveries d ON d.id = o.delivery_id WHERE o.state = 'LIVE'
     AND ${inCities('d.city_id')}`;

@@ -13,12 +13,14 @@ import {
 } from '../../domain/delivery/deliveryState';
 import { actorOf, type DeliveryEvent, type IncomingEvent, rowsNamedBy } from '../../domain/delivery/events';
 import { type ChangeRequest } from '../../domain/orders/orderChange';
+import { alsoTaken } from '../../domain/delivery/trip';
 import { ImpossibleEvent, possible } from '../impossibleEvent';
 import { type Clock, type Features, type NewId, type NotifyRelay } from '../ports';
 import { countChanges, countSearch, eventSeconds, observeReassignment } from './deliveryMetrics';
-import { type DeliveryStore } from './deliveryStore';
+import { type DeliveryStore, type WrittenPart } from './deliveryStore';
 import { isMatched } from '../matching/isMatched';
 import { type DriverSearchDeps, outcomeOf, pickOf, searchDrivers, type SearchResult } from './driverSearch';
+import { type Attempt, offerTogether, TakesTogether, takeTogether } from './tripEvents';
 
 /** `at` is the workflow's time, epoch ms. */
 export type EventInput = { deliveryId: string; correlationId: string; at: number; event: IncomingEvent };
@@ -71,26 +73,61 @@ export async function handleEvent(
     event.kind === 'lookForDriver' ? await searchDrivers(deps, deliveryId, now, event.proposal) : null;
   if (search) countSearch(search);
   const meeting = await meetingOf(deps.store, deliveryId, event);
+  const decided = await change(deps, {
+    ...{ deliveryId, correlationId, event, now, search, meeting },
+    check: () => {
+      if (isGivenUp()) throw new Error(`too late: the workflow has started another attempt at ${event.kind}`);
+    },
+    contextOf: (state) => contextOf(deps, state, event, now),
+  });
+  stop();
+  const [own] = decided;
+  if (!own) throw new Error(`nothing was decided about ${event.kind}`);
+  for (const { before, decision } of decided) {
+    countChanges(decision.entries);
+    observeReassignment(before, decision.next, now);
+  }
+  const left = decided.flatMap((each) => each.left);
+  if (left.length > 0) deps.notifyRelay(left);
+  const { next, answer } = own.decision;
+  const known = snapshotOf(next, deps.limits, featuresOf(deps, next));
+  return { known: byClockAhead(dueBy(known, { now, at: atHere }), aheadMs), answer };
+}
+
+type Change = Attempt<IncomingEvent> & { search: SearchResult | null; meeting: Meeting | null };
+
+/** @returns the decisions: of the delivery itself, then of those that were decided with it */
+async function change(deps: DeliveryDeps, asked: Change): Promise<readonly WrittenPart[]> {
+  const { event, search } = asked;
+  if (event.kind === 'lookForDriver' && search !== null) {
+    const offered = await offerTogether(deps, { ...asked, event }, search);
+    if (offered) return offered;
+  }
+  if (event.kind !== 'acceptOffer') return [await changeOne(deps, asked)];
+  try {
+    return [await changeOne(deps, asked)];
+  } catch (error) {
+    if (!(error instanceof TakesTogether)) throw error;
+    return takeTogether(deps, { ...asked, event }, error.offers);
+  }
+}
+
+async function changeOne(deps: DeliveryDeps, asked: Change): Promise<WrittenPart> {
+  const { deliveryId, correlationId, event, now, search, meeting, check, contextOf: context } = asked;
   let before: DeliveryState | undefined;
-  const make = (state: DeliveryState, picked: readonly string[], change: ChangeRequest | null): Decision => {
-    if (isGivenUp()) throw new Error(`too late: the workflow has started another attempt at ${event.kind}`);
+  const make = (state: DeliveryState, picked: readonly string[], order: ChangeRequest | null): Decision => {
+    check();
     before = state;
+    const others = alsoTaken(state, event);
+    if (others.length > 0) throw new TakesTogether(others);
     return possible(() =>
-      decide(
-        state,
-        completed(deps, event, { search, picked, meeting, change }),
-        contextOf(deps, state, event, now),
-      ),
+      decide(state, completed(deps, event, { search, picked, meeting, change: order }), context(state)),
     );
   };
   const touched = { ...rowsNamedBy(event), ...pickOf(deps, search) };
   const decision = await deps.store.change(deliveryId, touched, make, now, correlationId);
-  stop();
-  countChanges(decision.entries);
-  if (before) observeReassignment(before, decision.next, now);
-  if (decision.left.length > 0) deps.notifyRelay(decision.left);
-  const known = snapshotOf(decision.next, deps.limits, featuresOf(deps, decision.next));
-  return { known: byClockAhead(dueBy(known, { now, at: atHere }), aheadMs), answer: decision.answer };
+  if (!before) throw new Error(`delivery ${deliveryId} was not read`);
+  return { before, decision, left: decision.left };
 }
 
 /**
@@ -108,6 +145,7 @@ export async function answerFromRow(
     pickAtMost: 0,
   });
   if (!state) return { refused: 'NOT_FOUND', detail: 'no such delivery' };
+  if (alsoTaken(state, event).length > 0) return null;
   const whole = await completedUnlocked(deps.store, deliveryId, event);
   const { next, answer, orderWrite } = decide(state, whole, contextOf(deps, state, event, deps.clock()));
   return next === state && orderWrite === null ? answer : null;

@@ -2,6 +2,7 @@ import { type DeliveryStatus } from '../../domain/delivery/status';
 import { type EscalatedState } from '../../domain/delivery/escalation';
 import { type UnassignedClock } from '../../domain/delivery/unassignedClock';
 import { type Decision, type Meeting, type DeliveryState } from '../../domain/delivery/deliveryState';
+import { type TripDecision } from '../../domain/delivery/trip';
 import { type ParcelSize } from '../../domain/driver/vehicles';
 import { type CityPay } from '../../domain/money/cityPay';
 import { type Point } from '../../domain/geo/places';
@@ -22,6 +23,10 @@ export type Touched = {
   /** The change of the order that the event names. */
   changeId?: string | null;
 };
+
+/** One delivery of several, and its state as read under lock; `picked` are the first of `pickFrom`. */
+export type PartTouched = { deliveryId: string; touched: Touched };
+export type PartRead = { state: DeliveryState; picked: readonly string[] };
 
 export type SearchFacts = {
   status: DeliveryStatus;
@@ -63,6 +68,9 @@ export type CandidateQuery = {
 /** A decision that was committed. `left` are its messages that the relay has to be notified of. */
 export type Written = Decision & { left: readonly Message[] };
 
+/** As `Written`, of one of several deliveries. */
+export type WrittenPart = TripDecision & Pick<Written, 'left'>;
+
 /** The delivery's rows. */
 export interface DeliveryStore {
   /**
@@ -77,6 +85,18 @@ export interface DeliveryStore {
     at: number,
     correlationId: string,
   ): Promise<Written>;
+  /**
+   * One transaction over several deliveries: locks all their rows in the order of their ids, reads each as `change`
+   * does, lets `make` decide, and writes the decisions one after the other. Drivers are picked for the first.
+   * @returns what was decided, as `make` ordered it
+   * @throws ImpossibleEvent as `change`
+   */
+  changeTogether(
+    parts: readonly PartTouched[],
+    make: (read: readonly PartRead[]) => readonly TripDecision[],
+    at: number,
+    correlationId: string,
+  ): Promise<readonly WrittenPart[]>;
   /** The state without locks, in one snapshot. */
   readUnlocked(deliveryId: string, touched: Touched): Promise<DeliveryState | undefined>;
   searchFacts(deliveryId: string, now: number): Promise<SearchFacts | undefined>;

@@ -109,10 +109,10 @@ async function searchProposed(
   deps: DriverSearchDeps,
   { kind, ...rest }: SearchPlan,
   run: Omit<SearchRun, 'limit'>,
-  { driverId, roundId, parts }: Proposal,
+  { driverId, roundId, parts, along = [] }: Proposal,
 ): Promise<SearchResult> {
   const plan: SearchPlan = { ...rest, kind: kind === 'BROADCAST' ? 'SINGLE' : kind };
-  const proposal = { roundId, pair: { driverId, deliveryIds: [run.deliveryId], parts } };
+  const proposal = { roundId, pair: { driverId, deliveryIds: [run.deliveryId, ...along], parts } };
   const near = await whereIs(deps, plan, driverId);
   if (near === null) return { ...plan, near: [], ranking: NOBODY, inconclusive: 'MAP_AWAY', proposal };
   return { ...plan, near, ranking: await rankNear(deps, plan, near, run), inconclusive: null, proposal };
@@ -129,7 +129,9 @@ async function whereIs(
     const fix = view?.entry?.lastFix;
     if (!fix) return [];
     const meters = distanceMeters(fix.point, pickup);
-    return [{ driverId, point: fix.point, distanceMeters: meters, fixAt: view.seenAt ?? fix.receivedAt }];
+    const { vehicle = null } = view.entry ?? {};
+    const fixAt = view.seenAt ?? fix.receivedAt;
+    return [{ driverId, point: fix.point, distanceMeters: meters, fixAt, vehicle }];
   } catch {
     searchesWithoutMap.inc();
     return null;

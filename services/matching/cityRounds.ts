@@ -213,7 +213,7 @@ async function driversFor(
   return facts.flatMap((row) => {
     const place = places.get(row.driverId);
     if (place === undefined) return [];
-    if (row.isAskable) return [driverOf(row, { freeAt: now, place, room: row.room })];
+    if (row.isAskable) return [driverOf(row, { freeAt: now, place, room: row.tripRoom })];
     const lastLeg = lastLegOf.get(row.driverId);
     return lastLeg ? [soonFree(deps, row, lastLeg, place, now)] : [];
   });
@@ -312,9 +312,11 @@ async function propose(
   correlationId: string,
 ): Promise<number> {
   const roundId = newId();
-  const proposals = offers.flatMap(({ driverId, deliveryIds: [deliveryId], parts }) =>
-    deliveryId === undefined ? [] : [{ deliveryId, proposal: { driverId, roundId, parts, correlationId } }],
-  );
+  const proposals = offers.flatMap(({ driverId, deliveryIds: [deliveryId, ...along], parts }) => {
+    if (deliveryId === undefined) return [];
+    const others = along.length > 0 ? { along } : {};
+    return [{ deliveryId, proposal: { driverId, roundId, parts, ...others, correlationId } }];
+  });
   let failed = 0;
   for (let from = 0; from < proposals.length; from += AT_ONCE)
     await Promise.all(

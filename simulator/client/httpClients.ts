@@ -13,6 +13,7 @@ import type {
   NewOrder,
   OpsClient,
   Outcome,
+  TakenDelivery,
   ZoneSetup,
 } from './service';
 
@@ -32,9 +33,10 @@ function deliveryOf({ deliveryId, status, driverId, pickup, dropoff, readyAt }: 
 }
 
 /** @throws Error for an outcome of another kind than was asked for */
-function assignmentOf(body: OutcomeBody): { assignmentId: string; at: number } {
+function takenBy(body: OutcomeBody): { assignmentId: string; at: number; deliveries?: TakenDelivery[] } {
   if (body.outcome !== 'accepted') throw new Error(`an accept was answered with ${body.outcome}`);
-  return { assignmentId: body.assignmentId, at: Date.parse(body.at) };
+  const { assignmentId, at, deliveries } = body;
+  return { assignmentId, at: Date.parse(at), ...(deliveries ? { deliveries } : {}) };
 }
 
 /** @throws Error for an outcome of another kind than was asked for */
@@ -95,7 +97,7 @@ export function createDriverClient(transport: Transport, driverId: string): Driv
     sendPositions: async (fixes) =>
       done(await api.POST('/v2/drivers/{id}/location', { params, body: { fixes: fixes.map(fixBody) } })),
     accept: async (id) =>
-      outcome(await api.POST('/v2/offers/{id}/accept', { params: { path: { id } }, body: {} }), assignmentOf),
+      outcome(await api.POST('/v2/offers/{id}/accept', { params: { path: { id } }, body: {} }), takenBy),
     reject: async (id, reason) =>
       done(await api.POST('/v2/offers/{id}/reject', { params: { path: { id } }, body: { reason } })),
     step: async (id, step, deviceAt) => {
@@ -180,12 +182,13 @@ export function createOpsClient(transport: Transport): OpsClient {
     },
     putMerchant: async ({ merchantId, name }) =>
       done(await api.POST('/v2/merchants', { body: { merchantId, name } })),
-    putDriver: async ({ driverId, cityId, name, vehicle, offerVersion }: DriverSetup) =>
-      done(
-        await api.POST('/v2/drivers', {
-          body: { driverId, cityId, name, vehicleKind: vehicle, offerVersion },
-        }),
-      ),
+    putDriver: async ({ vehicle: vehicleKind, ...driver }: DriverSetup) => {
+      const made = done(await api.POST('/v2/drivers', { body: { ...driver, vehicleKind } }));
+      if (made.ok || made.code !== 'ALREADY_EXISTS') return made;
+      const { driverId: id, name, offerVersion, capacity } = driver;
+      const body = { name, offerVersion, capacity };
+      return done(await api.PATCH('/v2/drivers/{id}', { params: { path: { id } }, body }));
+    },
     cancel: (deliveryId, reason) => cancel(api, deliveryId, reason),
   };
 }

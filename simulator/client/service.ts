@@ -47,6 +47,9 @@ export type DriverView = {
   route?: readonly string[];
 };
 
+/** A delivery that an accept took. */
+export type TakenDelivery = { deliveryId: string; offerId: string; assignmentId: string };
+
 /** One driver's app. Every method may throw ServiceUnavailableError, and may be repeated. */
 export interface DriverClient {
   view(): Promise<Outcome<DriverView>>;
@@ -57,7 +60,10 @@ export interface DriverClient {
   startBreak(minutes: number): Promise<Outcome<object>>;
   endBreak(): Promise<Outcome<object>>;
   sendPositions(fixes: readonly Position[]): Promise<Outcome<object>>;
-  accept(offerId: string): Promise<Outcome<{ assignmentId: string; at: number }>>;
+  /** `deliveries`: of an offer for several, all that the answer took. */
+  accept(
+    offerId: string,
+  ): Promise<Outcome<{ assignmentId: string; at: number; deliveries?: TakenDelivery[] }>>;
   reject(offerId: string, reason: RejectReason): Promise<Outcome<object>>;
   step(deliveryId: string, step: Step, deviceAt: number): Promise<Outcome<{ status: DeliveryStatus }>>;
   fail(
@@ -114,9 +120,14 @@ export type DriverSetup = {
   name: string;
   vehicle: VehicleKind;
   offerVersion: number | null;
+  /** How many deliveries they carry at once; absent: one. */
+  capacity?: number;
 };
 
-/** Ops, who set a city up. Setting up again what is there already changes nothing. */
+/**
+ * Ops, who set a city up. Setting up again what is there already changes nothing; a driver whose app or room differs
+ * from before gets them.
+ */
 export interface OpsClient {
   putCity(city: CitySetup): Promise<Outcome<object>>;
   putZone(zone: ZoneSetup): Promise<Outcome<object>>;

@@ -342,11 +342,12 @@ export class SimulatedDriver {
     if (!answer.ok) return void (this.counts.refusedLate += 1);
     this.counts.accepted += 1;
     this.recordOfferState(offerId, 'over', Date.now());
-    ledger.add({ kind: 'accepted', deliveryId, offerId, driverId, assignmentId: answer.assignmentId });
+    const { assignmentId, deliveries = [{ deliveryId, offerId, assignmentId }] } = answer;
+    for (const taken of deliveries) ledger.add({ kind: 'accepted', driverId, ...taken });
     const afterAccept = this.behaviour.vanishing?.afterAccept() ?? 'goesOn';
     if (afterAccept === 'vanishes') return this.vanish('vanishedBeforePickup', deliveryId);
     if (afterAccept === 'vanishesWithGoods') this.vanishesWith = deliveryId;
-    this.takeJob(deliveryId, signal);
+    for (const taken of deliveries) this.takeJob(taken.deliveryId, signal);
   }
 
   private async reject({ offerId, deliveryId }: OfferView): Promise<void> {

@@ -17,7 +17,15 @@ const OFFER = { kind: 'SINGLE', state: 'LIVE', round: 0, payCents: 700, payload:
 function offer(
   deliveryId: string,
   driverId: string,
-  set: { kind?: string; state?: string; endedAt?: Date; createdAt?: Date; expiresAt?: Date } = {},
+  set: {
+    kind?: string;
+    state?: string;
+    endedAt?: Date;
+    createdAt?: Date;
+    expiresAt?: Date;
+    tripId?: string | null;
+    tripSeat?: number;
+  } = {},
 ) {
   const createdAt = new Date();
   return world.db.offer.create({
@@ -68,6 +76,23 @@ describe('PostgreSQL refuses', () => {
     await expect(offer(deliveries[1], driver)).rejects.toThrow(UNIQUE);
     // one that is over takes no place
     await offer(deliveries[1], driver, { state: 'EXPIRED', endedAt: new Date() });
+  });
+
+  test('a second live offer in the same seat of a trip, a seat without a trip, and a fourth seat', async () => {
+    const {
+      deliveries,
+      drivers: [driver],
+    } = await two();
+    const tripId = newId();
+    await offer(deliveries[0], driver, { tripId });
+    await expect(offer(deliveries[1], driver, { tripId: newId() })).rejects.toThrow(UNIQUE);
+    await expect(offer(deliveries[1], driver, { tripSeat: 1 })).rejects.toThrow(/offer_trip_seat/);
+    await expect(offer(deliveries[1], driver, { tripId, tripSeat: 3 })).rejects.toThrow(/offer_trip_seat/);
+    await offer(deliveries[1], driver, { tripId, tripSeat: 1 });
+    // the seat of a trip is taken for ever
+    const { drivers } = await two();
+    const third = (await world.addDelivery()).deliveryId;
+    await expect(offer(third, drivers[0], { tripId, tripSeat: 1 })).rejects.toThrow(UNIQUE);
   });
 
   test('a second live single offer of a delivery, while a broadcast may have many', async () => {

@@ -118,3 +118,52 @@ describe('an answer to an offer', () => {
     await world.as(driver(driverId)).post(`/v2/offers/${offerId}/accept`, { really: true }).expect(400);
   });
 });
+
+describe('an answer to an offer for several deliveries', () => {
+  async function trip(): Promise<{ driverId: string; deliveryIds: string[]; offerId: string }> {
+    world.switches.batchMatching = true;
+    const cityId = await world.addCity();
+    const look = { kind: 'lookForDriver', freed: null } as const;
+    const at = { correlationId: 'test', at: Date.now() };
+    const deliveryIds: string[] = [];
+    for (let count = 0; count < 2; count++) {
+      const { deliveryId } = await world.addDelivery({ cityId });
+      await world.activities.lookForDriver({ ...at, deliveryId, event: look });
+      deliveryIds.push(deliveryId);
+    }
+    const driverId = await world.addDriver({ cityId, offerVersion: 3, capacity: 2 });
+    const [deliveryId = '', ...along] = deliveryIds;
+    const proposal = { driverId, roundId: 'round-1', parts: [], along };
+    await world.activities.lookForDriver({ ...at, deliveryId, event: { ...look, proposal } });
+    const { body } = await world.as(driver(driverId)).get('/v2/offers/mine').expect(200);
+    return { driverId, deliveryIds, offerId: body.live.offerId };
+  }
+
+  it('takes all of it, and names each; repeats get the same', async () => {
+    const { driverId, deliveryIds, offerId } = await trip();
+    const { body: me } = await world.as(driver(driverId)).get('/v2/me').expect(200);
+    expect(me.offer).toMatchObject({
+      offerId,
+      deliveryId: deliveryIds[0],
+      offerPayload: { trip: { deliveryIds, payCents: 1_400 } },
+    });
+    const { body } = await world.as(driver(driverId)).post(`/v2/offers/${offerId}/accept`).expect(200);
+    expect(body).toMatchObject({
+      outcome: 'accepted',
+      deliveryId: deliveryIds[0],
+      deliveries: deliveryIds.map((deliveryId) => ({ deliveryId })),
+    });
+    const { body: again } = await world.as(driver(driverId)).post(`/v2/offers/${offerId}/accept`).expect(200);
+    expect(again).toEqual(body);
+    const { body: work } = await world.as(driver(driverId)).get('/v2/me').expect(200);
+    expect(work.deliveries).toHaveLength(2);
+  });
+
+  it('that rejects ends it, and the list of offers has it once', async () => {
+    const { driverId, offerId } = await trip();
+    await world.as(driver(driverId)).post(`/v2/offers/${offerId}/reject`, { reason: 'TOO_FAR' }).expect(200);
+    const { body } = await world.as(driver(driverId)).get('/v2/offers/mine').expect(200);
+    expect(body).toMatchObject({ live: null, recent: [{ offerId, state: 'REJECTED' }] });
+    expect(body.recent).toHaveLength(1);
+  });
+});

@@ -59,6 +59,7 @@ describe('an offer', () => {
     reachedAt: null,
     endedAt: null,
     endReason: null,
+    trip: null,
   };
 
   test('ends once: a later end changes nothing', () => {

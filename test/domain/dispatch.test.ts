@@ -38,6 +38,7 @@ import { ESCALATION_LIMITS, type EscalatedState, stateAfterDue } from '../../dom
 import { NEW_CLOCK } from '../../domain/delivery/unassignedClock';
 import { LEAVE_REASONS, LOSS_REASONS } from '../../domain/driver/loss';
 import type { OfferFacts } from '../../domain/delivery/offer';
+import { alsoTaken, offerTrip, takeTrip, type TripDecision, type TripPart } from '../../domain/delivery/trip';
 import { RANKING_LIMITS } from '../../domain/matching/candidate';
 import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
 import { ownNetMs } from '../../domain/matching/waiting';
@@ -126,16 +127,11 @@ class World {
   read(deliveryId: DeliveryId, event: DeliveryEvent): DeliveryState {
     const named = 'offerId' in event && event.offerId !== null ? this.offers.get(event.offerId) : undefined;
     const { driverIds } = rowsNamedBy(event);
-    const ofNamed = [...this.offers.values()].filter(
-      (offer) => offer.state === 'LIVE' && driverIds.includes(offer.driverId),
+    const holders = [...driverIds, ...this.live(deliveryId).map((offer) => offer.driverId)];
+    const ofHolders = [...this.offers.values()].filter(
+      (offer) => offer.state === 'LIVE' && holders.includes(offer.driverId),
     );
-    const offers = [
-      ...new Set([
-        ...this.live(deliveryId),
-        ...(named?.deliveryId === deliveryId ? [named] : []),
-        ...ofNamed,
-      ]),
-    ];
+    const offers = [...new Set([...(named?.deliveryId === deliveryId ? [named] : []), ...ofHolders])];
     const locked = [
       ...this.live(deliveryId).map(({ driverId }) => driverId),
       this.active(deliveryId)?.driverId,
@@ -158,19 +154,63 @@ class World {
   }
 
   tell(deliveryId: DeliveryId, event: DeliveryEvent): { state: DeliveryState; decision: Decision } {
+    const [own] = this.tellAll(deliveryId, event);
+    if (!own) throw new Error('nothing was decided');
+    return { state: own.before, decision: own.decision };
+  }
+
+  /** An accept of an offer of a trip takes all of it, as the service does it. */
+  tellAll(deliveryId: DeliveryId, event: DeliveryEvent): TripDecision[] {
+    const state = this.read(deliveryId, event);
+    const others = alsoTaken(state, event);
+    if (event.kind === 'acceptOffer' && others.length > 0)
+      return this.writeAll(
+        takeTrip(
+          [{ deliveryId, offerId: event.offerId }, ...others].map(({ deliveryId: id, offerId }) =>
+            this.part(id as DeliveryId, { ...event, offerId }),
+          ),
+        ),
+      );
+    const { context } = this.part(deliveryId, event);
+    return this.writeAll([{ before: state, decision: decide(state, event, context) }]);
+  }
+
+  /** The search of the first found a driver for all of these. */
+  offerTrip(deliveryIds: readonly DeliveryId[], search: SearchOutcome): TripDecision[] {
+    const event = { kind: 'lookForDriver' as const, search, freed: null };
+    return this.writeAll(
+      offerTrip(
+        deliveryIds.map((id) => this.part(id, event)),
+        {
+          newTripId: () => `trip-${this.ids++}`,
+          show: (ids) => ({ deliveryIds: [...ids], stops: [], payCents: 1_400, payText: '€14.00' }),
+        },
+      ),
+    );
+  }
+
+  private part<Event extends DeliveryEvent>(deliveryId: DeliveryId, event: Event): TripPart<Event> {
     this.log.push(
       `${this.now - START} ms, ${deliveryId} is ${this.deliveries[deliveryId].status}: ${JSON.stringify(event)}`,
     );
-    const state = this.read(deliveryId, event);
-    const decision = decide(state, event, {
+    const context = {
       now: this.now,
       newId: () => `id-${this.ids++}`,
       actor: 'by' in event ? event.by : SYSTEM,
       limits: LIMITS,
       features: this.features,
-    });
-    this.write(deliveryId, decision.next);
-    return { state, decision };
+    };
+    return { state: this.read(deliveryId, event), event, context };
+  }
+
+  /** As the store writes: only what a decision changed, one after the other. */
+  private writeAll(decided: TripDecision[]): TripDecision[] {
+    for (const { before, decision } of decided) {
+      const { next } = decision;
+      const offers = next.offers.filter((offer) => !before.offers.includes(offer));
+      this.write(before.delivery.deliveryId as DeliveryId, { ...next, offers });
+    }
+    return decided;
   }
 
   private write(
@@ -288,6 +328,8 @@ type Happening =
   | { kind: 'again'; index: number }
   | { kind: 'due'; delivery: DeliveryId }
   | { kind: 'lapse'; delivery: DeliveryId }
+  /** A round proposes one driver for both deliveries. */
+  | { kind: 'trip'; delivery: DeliveryId; look: Looking }
   | { kind: 'flags'; features: DispatchFeatures }
   /** The driver's app shows the offer. */
   | { kind: 'shown'; index: number }
@@ -469,6 +511,7 @@ const changing = event(
 const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 2, arbitrary: changing },
   { weight: 7, arbitrary: search },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('trip' as const), delivery, look: looking }) },
   { weight: 7, arbitrary: offerAnswer },
   { weight: 12, arbitrary: step },
   { weight: 1, arbitrary: failing },
@@ -631,7 +674,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
 );
 
 const fleet = fc.array(
-  fc.record({ capacity: fc.constantFrom(1, 1, 2, 3), offerVersion: fc.constantFrom(2, 2, 1, null) }),
+  fc.record({ capacity: fc.constantFrom(1, 2, 2, 3), offerVersion: fc.constantFrom(3, 3, 2, 1, null) }),
   { minLength: 1, maxLength: 4 },
 );
 
@@ -654,6 +697,8 @@ function happen(world: World, it: Happening): void {
       return actOnDeadlines(world, it.delivery);
     case 'lapse':
       return lapseOnTime(world, it.delivery);
+    case 'trip':
+      return proposeTrip(world, it.delivery, it.look);
     case 'flags':
       world.features = it.features;
       return;
@@ -668,6 +713,23 @@ function happen(world: World, it: Happening): void {
     case 'event':
       return tell(world, it.delivery, it.event(world));
   }
+}
+
+/** Rounds propose for deliveries that wait: those whose search is to begin have looked in vain before. */
+function proposeTrip(world: World, on: DeliveryId, look: Looking): void {
+  for (const each of DELIVERIES) {
+    if (world.deliveries[each].status !== 'PENDING') continue;
+    world.now = Math.max(world.now, world.deliveries[each].searchAt);
+    const vain = searchOf(world, each, { ...look, driver: null });
+    tell(world, each, { kind: 'lookForDriver', search: vain, freed: null });
+  }
+  const found = searchOf(world, on, look);
+  const search = { ...found, chosen: found.chosen.slice(0, 1), isBroadcast: false, isBroadcastOver: false };
+  const before = new Map(world.offers);
+  const decided = world.offerTrip([on, ...DELIVERIES.filter((each) => each !== on)], search);
+  const isTrip = decided.length > 1;
+  if (isTrip) seen.add('trip → offered');
+  check(world, before, decided);
 }
 
 /** As the offer's timer does it. By chance alone, hardly any offer is answered after it has expired. */
@@ -708,17 +770,46 @@ function holds(isSo: boolean, rule: string): void {
 /** Tells an event, then the same again, as a worker does that died before it could say that it was done. */
 function tell(world: World, on: DeliveryId, it: DeliveryEvent): void {
   const before = new Map(world.offers);
-  const { state, decision } = world.tell(on, it);
+  const decided = world.tellAll(on, it);
+  const [own] = decided;
+  if (!own) throw new Error('nothing was decided');
+  const { decision } = own;
   seen
     .add(`${it.kind} → ${isRefusal(decision.answer) ? decision.answer.refused : decision.answer.outcome}`)
     .add(decision.next.delivery.status);
-  checkDecision(state, decision, world.now);
-  checkOffersEndOnce(before, world);
-  checkInvariants(world, on);
+  if (decided.length > 1) seen.add('trip → taken');
+  check(world, before, decided);
   const isSearched = world.deliveries[on].status === 'SEARCHING' || world.deliveries[on].status === 'PENDING';
   if (it.kind !== 'lookForDriver' || !isSearched) checkRepeat(world, on, it, decision.answer);
   if (!isRefusal(decision.answer) && (it.kind === 'acceptOffer' || it.kind === 'rejectOffer'))
     world.answers.push({ deliveryId: on, event: it, answer: decision.answer });
+}
+
+function check(
+  world: World,
+  before: ReadonlyMap<string, OfferFacts>,
+  decided: readonly TripDecision[],
+): void {
+  for (const { before: state, decision } of decided) checkDecision(state, decision, world.now);
+  checkOffersEndOnce(before, world);
+  for (const { before: state } of decided) checkInvariants(world, state.delivery.deliveryId as DeliveryId);
+  checkTrips(before, world);
+}
+
+/** Offers of a trip are made and end together; an end tells of itself once to the driver, and counts once. */
+function checkTrips(before: ReadonlyMap<string, OfferFacts>, { offers }: World): void {
+  const trips = new Map<string, OfferFacts[]>();
+  for (const offer of offers.values())
+    if (offer.trip) trips.set(offer.trip.tripId, [...(trips.get(offer.trip.tripId) ?? []), offer]);
+  for (const all of trips.values()) {
+    holds(new Set(all.map(({ state }) => state)).size === 1, 'a trip is offered, taken and ended as a whole');
+    holds(new Set(all.map(({ driverId }) => driverId)).size === 1, 'a trip is of one driver');
+    holds(new Set(all.map(({ expiresAt }) => expiresAt)).size === 1, 'offers of a trip expire together');
+    holds(all.length > 1 && all.every(({ trip }, at) => trip?.seat === at), 'each has its seat');
+    const hadEnded = before.get(all[0]?.offerId ?? '')?.state;
+    const state = all[0]?.state ?? '';
+    if (hadEnded === 'LIVE' && state !== 'LIVE') seen.add(`trip → ${state}`);
+  }
 }
 
 /**
@@ -820,13 +911,14 @@ function checkDriver(
   { driverId: id, capacity, liveOffers, activeAssignments, availability }: DriverFacts,
 ): void {
   const active = DELIVERIES.filter((deliveryId) => world.active(deliveryId)?.driverId === id).length;
-  const live = DELIVERIES.flatMap((deliveryId) => world.live(deliveryId)).filter(
+  const offers = DELIVERIES.flatMap((deliveryId) => world.live(deliveryId)).filter(
     (each) => each.driverId === id,
-  ).length;
+  );
+  const live = offers.length;
   holds(liveOffers === live && activeAssignments === active, 'a driver’s counters are what the rows say');
   holds(
-    live <= 1 && live + active <= capacity,
-    'a driver has one live offer at the most, and no more than capacity',
+    (live <= 1 || new Set(offers.map(({ trip }) => trip?.tripId)).size === 1) && live + active <= capacity,
+    'a driver has one live offer or trip at the most, and no more than capacity',
   );
   holds(availability !== 'BUSY' || active > 0, 'BUSY means work');
   holds(
@@ -941,6 +1033,12 @@ describe('any events in any order', () => {
       'acceptOffer → OFFER_EXPIRED',
       'acceptOffer → OFFER_WITHDRAWN',
       'acceptOffer → ALREADY_ANSWERED',
+      'trip → offered',
+      'trip → taken',
+      'trip → ACCEPTED',
+      'trip → REJECTED',
+      'trip → EXPIRED',
+      'trip → WITHDRAWN',
       'rejectOffer → rejected',
       'takeStep → moved',
       'takeStep → ILLEGAL_TRANSITION',

@@ -198,7 +198,7 @@ describe('is reported at once, during faults as well', () => {
       'a second live offer of a driver',
       {
         breaks: () =>
-          `DROP INDEX one_live_offer_a_driver;
+          `DROP INDEX one_live_offer_a_seat;
             ALTER TABLE drivers DROP CONSTRAINT driver_holds_no_more_than_capacity;
             ${newOffer(searched.deliveryId, offered.driver.driverId)}`,
         invariant: 1,

@@ -81,6 +81,8 @@ const offer = {
   deliveryId: 'd2',
   driverId: 'b',
   kind: 'SINGLE',
+  tripId: null,
+  tripSeat: 0,
   createdAt: NOW - 10_000,
   expiresAt: NOW + 20_000,
 } as const;

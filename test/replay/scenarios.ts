@@ -515,6 +515,32 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    workflow: DELIVERY,
+    name: 'delivered-along-with-another',
+    drivers: [],
+    play: async (stage) => {
+      const { lead, along, offer } = await stage.offeredTogether();
+      await stage.accept(lead, offer);
+      await stage.cancel(lead);
+      await stage.steps(along, offer.driverId, ...TO_THE_DOOR);
+      await along.handle.result();
+      return along.workflowId;
+    },
+  },
+  {
+    workflow: DELIVERY,
+    name: 'offered-with-another-that-was-cancelled',
+    drivers: [],
+    play: async (stage) => {
+      const { lead, along } = await stage.offeredTogether();
+      await stage.cancel(along);
+      await stage.is(lead, 'SEARCHING');
+      await stage.cancel(lead);
+      await lead.handle.result();
+      return lead.workflowId;
+    },
+  },
+  {
     workflow: CITY,
     name: 'nobody-waits-any-more',
     drivers: [],

@@ -226,6 +226,40 @@ export class Stage {
     }
   }
 
+  /** Two deliveries wait, and are offered together to a driver who has room for both. */
+  async offeredTogether(): Promise<{ lead: RunningDelivery; along: RunningDelivery; offer: LiveOffer }> {
+    const { switches, db, dispatcher, standard } = this.world;
+    switches.batchMatching = true;
+    try {
+      const searchAt = new Date(Date.now() - MINUTE_MS);
+      const both = [await this.dispatch({ searchAt }), await this.dispatch({ searchAt })];
+      for (const each of both) await this.is(each, 'SEARCHING');
+      const { cityId } = this;
+      const driverId = await this.world.addDriver({
+        cityId,
+        at: standard.pickup,
+        offerVersion: 3,
+        capacity: 2,
+      });
+      await dispatcher.callRound(cityId, correlationId);
+      const offers = await eventually('both are offered', async () => {
+        const live = await db.offer.findMany({
+          where: { driverId, state: 'LIVE' },
+          orderBy: { tripSeat: 'asc' },
+        });
+        return live.length === 2 ? live : undefined;
+      });
+      const [lead, along] = offers.map(({ deliveryId }) =>
+        both.find((each) => each.deliveryId === deliveryId),
+      );
+      const [first] = offers;
+      if (!lead || !along || !first) throw new Error('other deliveries were offered');
+      return { lead, along, offer: { offerId: first.id, driverId } };
+    } finally {
+      switches.batchMatching = false;
+    }
+  }
+
   /** Waits for the level in the row. */
   reaches({ deliveryId }: RunningDelivery, level: number): Promise<true> {
     return eventually(

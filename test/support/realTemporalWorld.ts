@@ -246,7 +246,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     features,
     clock,
     newId,
-    limits,
+    limits: { ...limits, tripMaxDeliveries: 2 },
     travel,
     timeScale,
     log: { warn: () => {} },

@@ -14,7 +14,7 @@ import {
   type NewOffer,
   type OrderWrite,
 } from '../deliveryState';
-import { type OfferFacts } from '../offer';
+import { liveMates, type OfferFacts } from '../offer';
 import { type Actor, canMove, type DeliveryStatus } from '../status';
 import { trackingOf } from '../tracking';
 
@@ -75,6 +75,11 @@ export class ChangeSet {
     return this.context.newId();
   }
 
+  /** Whether this delivery is decided in one transaction with that one. */
+  isTogetherWith(deliveryId: string): boolean {
+    return this.context.together?.includes(deliveryId) ?? false;
+  }
+
   // ---- the state, with the changes made so far ----
 
   get delivery(): DeliveryFacts {
@@ -91,6 +96,15 @@ export class ChangeSet {
   liveOffers(): OfferFacts[] {
     const { deliveryId } = this.delivery;
     return this.state.offers.filter((offer) => offer.state === 'LIVE' && offer.deliveryId === deliveryId);
+  }
+
+  isLive(offerId: string): boolean {
+    return this.state.offers.some((offer) => offer.offerId === offerId && offer.state === 'LIVE');
+  }
+
+  /** The other live offers of the offer's trip, of whichever delivery. */
+  matesOf(offer: OfferFacts): OfferFacts[] {
+    return liveMates(this.state.offers, offer);
   }
 
   /** A driver's live offers, of any delivery. */

@@ -11492,6 +11492,20 @@ export interface components {
             assignmentId: string;
             /** Format: date-time */
             at: string;
+            /**
+             * Format: uuid
+             * @description The offer was for several deliveries, a trip
+             */
+            tripId?: string;
+            /** @description All deliveries of the trip, which this answer took */
+            deliveries?: {
+                /** Format: uuid */
+                deliveryId: string;
+                /** Format: uuid */
+                offerId: string;
+                /** Format: uuid */
+                assignmentId: string;
+            }[];
         } | {
             /** @enum {string} */
             outcome: "rejected";
@@ -11951,7 +11965,7 @@ export interface components {
             /** @enum {string} */
             vehicleKind: "BICYCLE" | "MOPED" | "CAR" | "VAN";
             /**
-             * @description The protocol version of the app; null or 1: v1, assigned without offers
+             * @description The protocol version of the app. Null or 1: v1, assigned without offers; 3: can answer one offer for several deliveries
              * @default null
              */
             offerVersion?: number | null;
@@ -12027,6 +12041,39 @@ export interface components {
             payText?: string;
             /** @description Distance from the driver to the pickup */
             toPickupMeters: number;
+            trip?: components["schemas"]["OfferTrip"];
+        };
+        /** @description The offer is for several deliveries, and the answer to it is for all of them. Only apps with an offerVersion of 3 or more get such offers */
+        OfferTrip: {
+            /** Format: uuid */
+            tripId: string;
+            /** @description All that one answer takes, in the order of dropoffs */
+            deliveryIds: string[];
+            /** @description All stops in the order of the route */
+            stops: components["schemas"]["TripStop"][];
+            /** @description The pay for all of it, with bonuses, in minor units */
+            payCents: number;
+            /** @description payCents as people of the city read it */
+            payText: string;
+        };
+        TripStop: {
+            /** Format: uuid */
+            deliveryId: string;
+            /** @enum {string} */
+            kind: "PICKUP" | "DROPOFF";
+            address: string;
+            point: components["schemas"]["Point"];
+            notes: string | null;
+            /**
+             * Format: date-time
+             * @description When the goods are ready; null at a dropoff
+             */
+            readyAt: string | null;
+            /**
+             * Format: date-time
+             * @description When the parcel is expected to change hands
+             */
+            expectedAt: string;
         };
         /**
          * @description HANDOVER: the driver takes the goods over from another driver

@@ -89,11 +89,44 @@ export interface components {
             payText?: string;
             /** @description Distance from the driver to the pickup */
             toPickupMeters: number;
+            trip?: components["schemas"]["OfferTrip"];
         };
         /** @description WGS 84, in degrees */
         Point: {
             lat: number;
             lng: number;
+        };
+        /** @description The offer is for several deliveries, and the answer to it is for all of them. Only apps with an offerVersion of 3 or more get such offers */
+        OfferTrip: {
+            /** Format: uuid */
+            tripId: string;
+            /** @description All that one answer takes, in the order of dropoffs */
+            deliveryIds: string[];
+            /** @description All stops in the order of the route */
+            stops: components["schemas"]["TripStop"][];
+            /** @description The pay for all of it, with bonuses, in minor units */
+            payCents: number;
+            /** @description payCents as people of the city read it */
+            payText: string;
+        };
+        TripStop: {
+            /** Format: uuid */
+            deliveryId: string;
+            /** @enum {string} */
+            kind: "PICKUP" | "DROPOFF";
+            address: string;
+            point: components["schemas"]["Point"];
+            notes: string | null;
+            /**
+             * Format: date-time
+             * @description When the goods are ready; null at a dropoff
+             */
+            readyAt: string | null;
+            /**
+             * Format: date-time
+             * @description When the parcel is expected to change hands
+             */
+            expectedAt: string;
         };
         /**
          * @description HANDOVER: the driver takes the goods over from another driver

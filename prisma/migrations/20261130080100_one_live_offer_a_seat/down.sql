@@ -1,0 +1,1 @@
+DROP INDEX "one_live_offer_a_seat";

@@ -45,7 +45,7 @@ export class PairCosts<Place> {
   costOf(trip: Trip<Place>, driver: MatchDriver<Place>): number {
     if (!mayTake(trip, driver, this.scene.now)) return Infinity;
     const times = pairTimes(trip, driver, this.scene);
-    if (driver.shiftEndsAt !== null && times.pickAt > driver.shiftEndsAt) return Infinity;
+    if (driver.shiftEndsAt !== null && times.pickAt >= driver.shiftEndsAt) return Infinity;
     const way = this.wayOf(trip, driver.vehicle);
     if (isTooLate(trip, way, times, this.scene.weights)) return Infinity;
     this.reckon(trip, driver, times, way);

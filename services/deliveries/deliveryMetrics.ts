@@ -53,7 +53,8 @@ export const searchesWithoutMap = new Counter({
 /** Searches of deliveries for which no round of their city's matching came in time. */
 export const netSearches = new Counter({
   name: 'matching_net_searches_total',
-  help: 'Searches of deliveries whose city has batch matching on, but for which no round came in time',
+  help: 'Searches of deliveries for which no round of matching came in time, by reason: no_round_ever, rounds_stopped',
+  labelNames: ['reason'] as const,
 });
 
 /** Counts the written changes. Call it after the commit. */

@@ -52,7 +52,7 @@ const LOOKED_AT_MORE = 500;
 
 /**
  * Candidates come from the live map and PostgreSQL, without locks, because the hold rereads them.
- * @param proposal the driver to look at, alone
+ * @param proposal the driver to look at, alone; as any other search where the city's matching has been switched off
  * @returns null if the delivery is not searching
  * @throws ImpossibleEvent if the delivery has no row or no stops
  */
@@ -67,10 +67,9 @@ export async function searchDrivers(
   if (!isSearched(facts, now)) return null;
   const plan = planOf(deps, facts, deliveryId, now);
   const run = { deliveryId, now };
-  if (proposal) return searchProposed(deps, plan, run, proposal);
-  return isMatched(deps.features, { cityId: facts.cityId, deliveryId })
-    ? searchIfNeeded(deps, plan, run, facts)
-    : searchAll(deps, plan, run);
+  // What a round chose before matching was switched off does not count any more.
+  if (!isMatched(deps.features, { cityId: facts.cityId, deliveryId })) return searchAll(deps, plan, run);
+  return proposal ? searchProposed(deps, plan, run, proposal) : searchIfNeeded(deps, plan, run, facts);
 }
 
 /** A broadcast ends once every eligible driver has had an offer. v1 apps get no offers but may be assigned. */
@@ -96,7 +95,8 @@ async function searchIfNeeded(
   const beginsBroadcast = plan.facts.broadcastSince !== before.broadcastSince;
   if (own === 'NOT' && !beginsBroadcast)
     return { ...plan, near: [], ranking: NOBODY, inconclusive: 'MATCHED' };
-  if (own === 'YES') netSearches.inc();
+  if (own === 'YES')
+    netSearches.inc({ reason: before.matchedAt === null ? 'no_round_ever' : 'rounds_stopped' });
   const result = await searchAll(deps, plan, run);
   const askable = result.ranking.ranked.length;
   if (own === 'YES' || askable === 0) return result;

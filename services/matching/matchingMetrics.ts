@@ -13,3 +13,8 @@ export const roundSeconds = new Histogram({
   help: 'Duration of a round of the matching of a city: read, decide, propose',
   buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10],
 });
+
+export const barredPairs = new Counter({
+  name: 'matching_barred_pairs_total',
+  help: 'Pairs left out of rounds, because they were proposed again and again and the delivery did not ask the driver',
+});

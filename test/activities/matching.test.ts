@@ -1,8 +1,9 @@
 /** A delivery whose city is matched: what it does itself, and what it leaves to rounds (docs/behaviour.md#matching). */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ownNetMs } from '../../domain/matching/waiting';
+import { netSearches } from '../../services/deliveries/deliveryMetrics';
 import { DeliveryScene } from '../support/deliveryScene';
-import { createDispatchWorld, type DispatchWorld, type NewDriver } from '../support/dispatchWorld';
+import { createDispatchWorld, type DispatchWorld, type NewDriver, PICKUP } from '../support/dispatchWorld';
 
 const MINUTE = 60_000;
 
@@ -32,6 +33,8 @@ const propose = (scene: DeliveryScene, driverId = scene.driver()) =>
     freed: null,
     proposal: { driverId, roundId: 'round-1', parts: [{ what: 'TIME_TO_PICKUP', costMs: MINUTE }] },
   });
+const counted = async (reason: string): Promise<number> =>
+  (await netSearches.get()).values.find(({ labels }) => labels.reason === reason)?.value ?? 0;
 const calls = async (scene: DeliveryScene): Promise<number> =>
   (await scene.messages()).filter(({ kind }) => kind === 'roundDue').length;
 
@@ -101,6 +104,30 @@ describe('a delivery that waits for rounds', () => {
     const { known: second } = await scene.search(netAt);
     expect(second).toMatchObject({ status: 'SEARCHING', searchAgainAt: netAt + ownNetMs(MINUTE) });
     await scene.offered(0, netAt + MINUTE);
+  });
+
+  test.each([
+    ['none ever came', null, 'no_round_ever'],
+    ['they stopped', MINUTE * 2, 'rounds_stopped'],
+  ])('is counted with the reason when %s', async (_, agoMs, reason) => {
+    const scene = await besideAnother();
+    const netAt = (await scene.search()).known.searchAgainAt ?? 0;
+    await world.db.city.update({
+      where: { id: scene.cityId },
+      data: { matchedAt: agoMs === null ? null : new Date(netAt - agoMs) },
+    });
+    const before = await counted(reason);
+    await scene.offered(0, netAt);
+    expect((await counted(reason)) - before).toBe(1);
+  });
+
+  test('takes its best driver, not the one of a round, once matching is switched off', async () => {
+    const scene = await besideAnother([{}, { at: { lat: PICKUP.lat + 0.01, lng: PICKUP.lng } }]);
+    world.switches.batchMatching = false;
+    expect((await propose(scene, scene.driver(1))).known.offers).toMatchObject([
+      { driverId: scene.driver() },
+    ]);
+    expect((await scene.offers())[0]?.choice).not.toHaveProperty('proposal');
   });
 
   test('is matched no more once offers are off', async () => {

@@ -120,6 +120,9 @@ describe('a round asks', () => {
     expect(roundOf([delivery('a')], [driver('kim', { place: 9, shiftEndsAt: at(8) })]).unmatched).toEqual([
       { deliveryId: 'a', why: 'NOBODY_IN_REACH' },
     ]);
+    // A search excludes this driver, too: proposed again and again, nobody else would ever be.
+    const atItsEnd = delivery('a', { readyAt: at(8) });
+    expect(roundOf([atItsEnd], [driver('kim', { shiftEndsAt: at(8) })]).offers).toEqual([]);
     for (const until of [null, at(5)]) {
       const round = roundOf([delivery('a', { notBefore: { kim: until } })], [driver('kim')]);
       expect(round.unmatched).toEqual([{ deliveryId: 'a', why: 'ALL_EXCLUDED' }]);

@@ -28,7 +28,9 @@ export function observeOpenRows(report: OpenRowsReport, log: Logger): void {
   repairs.inc({ repair: 'orphaned' }, report.orphaned);
   repairs.inc({ repair: 'overdue' }, report.overdue);
   repairs.inc({ repair: 'stuck' }, report.stuck);
-  if (report.restarted + report.orphaned + report.overdue + report.stuck + report.holdsWrong > 0)
+  repairs.inc({ repair: 'hung_owner' }, report.hungOwners);
+  const { restarted, orphaned, overdue, stuck, hungOwners, holdsWrong } = report;
+  if (restarted + orphaned + overdue + stuck + hungOwners + holdsWrong > 0)
     log.warn(report, 'the open deliveries sweep made repairs');
 }
 

@@ -117,6 +117,7 @@ function openRowsSweep({ db, client, dispatcher, clock, log }: SweepsDeps) {
     heartbeat: () => heartbeat(),
     start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
     reevaluate: createReevaluate(client, newId),
+    callRound: (cityId) => dispatcher.callRound(cityId, newId()),
     onReport: (report) => observeOpenRows(report, log),
   });
 }

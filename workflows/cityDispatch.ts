@@ -42,6 +42,8 @@ export async function cityDispatch(input: CityDispatchInput): Promise<void> {
       await condition(isCalled, Math.max(1, comeBackInMs), { summary: 'the next round is due' });
     const tooSoonMs = beganAt + GAP_MS - Date.now();
     if (tooSoonMs > 0) await sleep(tooSoonMs, { summary: 'a round a second' });
+    // Another build is the current one, whose workers may soon be the only ones. After the wait, to keep the pace.
+    if (workflowInfo().targetWorkerDeploymentVersionChanged) await goOnAsNew(input);
   }
 }
 

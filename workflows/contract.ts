@@ -56,6 +56,11 @@ export function cityDispatchWorkflowId(cityId: string): string {
   return `dispatch/${cityId}`;
 }
 
+/** The reverse. @returns undefined if the id is not that of an owner */
+export function cityOfDispatch(workflowId: string): string | undefined {
+  return /^dispatch\/(.+)$/.exec(workflowId)?.[1];
+}
+
 export type DriverLeft = Traced & {
   driverId: string;
   offerId: string | null;

@@ -19,6 +19,8 @@ export type OpenRowsReport = {
   orphaned: number;
   overdue: number;
   stuck: number;
+  /** Owners of the matching of cities that did not go on, and were begun anew. */
+  hungOwners: number;
   holdsWrong: number;
   /** What is left to the next pass. */
   progress: OpenRowsProgress;
@@ -40,6 +42,9 @@ export interface OpenRowsStore {
 /** A running delivery workflow as visibility lists it. */
 export type ListedRun = { workflowId: string; startedAt: number };
 
+/** The workflow that should match a city. */
+export type HungOwner = { workflowId: string; cityId: string };
+
 /** The sweep's view of Temporal. */
 export interface RunningDeliveries {
   /** How many delivery workflows run, by visibility: may be seconds late. */
@@ -50,6 +55,8 @@ export interface RunningDeliveries {
   list(startedUntil: number | null): AsyncIterable<ListedRun>;
   /** Runs whose workflow task fails again and again; none where the cluster does not report that. */
   stuck(limit: number): Promise<string[]>;
+  /** Cities whose matching has an owner whose workflow task has been pending since before then (epoch ms). */
+  hungOwners(pendingBefore: number): Promise<HungOwner[]>;
   /** Terminates one of those runs. */
   end(workflowId: string, why: string): Promise<void>;
   /** Exact, at one call per delivery. */
@@ -63,6 +70,8 @@ export type OpenRowsDeps = {
   start: (deliveryId: string) => Promise<void>;
   /** Makes a running workflow reread its row. A run that has ended is not an error. */
   reevaluate: (workflowId: string) => Promise<void>;
+  /** Calls for a round of a city's matching, and starts its owner where none runs. */
+  callRound: (cityId: string) => Promise<void>;
   clock: Clock;
   heartbeat: () => void;
   onReport: (report: OpenRowsReport) => void;
@@ -76,6 +85,8 @@ const OVERDUE_MS = 60_000;
 const OVERDUE_LIMIT = 200;
 /** The most stuck runs ended in one pass: a release that broke all runs is rolled back, not swept. */
 const STUCK_LIMIT = 20;
+/** A worker takes a task within seconds, and one that fails is tried again as soon. */
+const HUNG_MS = 60_000;
 const PAGE = 1_000;
 /** Calls to Temporal that are under way together. */
 const AT_ONCE = 10;
@@ -95,6 +106,7 @@ export function createOpenRowsSweep(
 ): (progress?: OpenRowsProgress) => Promise<OpenRowsReport> {
   return async (progress = FROM_THE_BEGINNING) => {
     const stuck = await endStuck(deps);
+    const hungOwners = await replaceHungOwners(deps);
     const overdue = await wakeOverdue(deps);
     const { restarted, rowsAfterId } = await startMissing(deps, progress.rowsAfterId);
     const { orphaned, runsStartedUntil } = await endOrphans(deps, progress.runsStartedUntil);
@@ -105,6 +117,7 @@ export function createOpenRowsSweep(
       orphaned,
       overdue,
       stuck,
+      hungOwners,
       holdsWrong: (await deps.store.wrongHolds()).length,
       progress: { rowsAfterId, runsStartedUntil },
     };
@@ -124,6 +137,20 @@ async function endStuck({ running, heartbeat }: OpenRowsDeps): Promise<number> {
     heartbeat();
   }
   return stuck.length;
+}
+
+/**
+ * The owner of a city's matching holds nothing: where its task fails again and again, or its build has no worker any
+ * more, a new run begins with a round (ADR 52). Deliveries have their net meanwhile.
+ */
+async function replaceHungOwners({ running, callRound, heartbeat, clock }: OpenRowsDeps): Promise<number> {
+  const hung = await running.hungOwners(clock() - HUNG_MS);
+  for (const { workflowId, cityId } of hung) {
+    await running.end(workflowId, 'its workflow task is not done; a new run begins with a round');
+    await callRound(cityId);
+    heartbeat();
+  }
+  return hung.length;
 }
 
 /** The row changed without the workflow, which now waits for the wrong event (invariant 4). */

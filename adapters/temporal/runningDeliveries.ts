@@ -1,8 +1,9 @@
 import { type Client, isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
-import { offerWithdrawn, WORKFLOWS } from '../../workflows/contract';
-import { type RunningDeliveries } from '../../activities/sweeps/openRows';
+import { cityOfDispatch, offerWithdrawn, WORKFLOWS } from '../../workflows/contract';
+import { type HungOwner, type RunningDeliveries } from '../../activities/sweeps/openRows';
 
 const RUNNING = `WorkflowType = '${WORKFLOWS.delivery}' AND ExecutionStatus = 'Running'`;
+const OWNERS = `WorkflowType = '${WORKFLOWS.cityDispatch}' AND ExecutionStatus = 'Running'`;
 /** Ids in one query: visibility stores limit its length. */
 const IDS_A_QUERY = 100;
 
@@ -36,6 +37,16 @@ export function createRunningDeliveries(client: Client): RunningDeliveries {
           if (found.push(workflowId) === limit) break;
       } catch (error) {
         if (!isUnknownAttribute(error)) throw error;
+      }
+      return found;
+    },
+    hungOwners: async (pendingBefore) => {
+      const found: HungOwner[] = [];
+      const query = `${OWNERS} AND StartTime < '${new Date(pendingBefore).toISOString()}'`;
+      for await (const { workflowId } of client.workflow.list({ query, pageSize: IDS_A_QUERY })) {
+        const cityId = cityOfDispatch(workflowId);
+        if (cityId !== undefined && (await isPending(client, workflowId, pendingBefore)))
+          found.push({ workflowId, cityId });
       }
       return found;
     },
@@ -81,6 +92,18 @@ export function createReevaluate(
       if (!(error instanceof WorkflowNotFoundError)) throw error;
     }
   };
+}
+
+/** Whether its workflow task, with all its attempts, has been pending since before then (epoch ms). */
+async function isPending(client: Client, workflowId: string, before: number): Promise<boolean> {
+  try {
+    const { raw } = await client.workflow.getHandle(workflowId).describe();
+    const { originalScheduledTime } = raw.pendingWorkflowTask ?? {};
+    return originalScheduledTime?.seconds != null && Number(originalScheduledTime.seconds) * 1_000 < before;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
 }
 
 /**

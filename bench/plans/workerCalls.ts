@@ -354,6 +354,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     heartbeat: nothing,
     start: async () => {},
     reevaluate: async () => {},
+    callRound: async () => {},
     onReport: nothing,
     running: {
       count: async () => 1_000,
@@ -365,6 +366,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
         }
       },
       stuck: async () => [],
+      hungOwners: async () => [],
       end: async () => {},
       isRunning: async () => true,
     },

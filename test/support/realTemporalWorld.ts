@@ -160,6 +160,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     heartbeat: () => {},
     onReport: () => {},
     start: (deliveryId) => dispatcher.startDelivery(deliveryId, newId()),
+    callRound: (cityId) => dispatcher.callRound(cityId, newId()),
     reevaluate: (workflowId) =>
       client.workflow.getHandle(workflowId).signal(offerWithdrawn, { offerId: '', correlationId: newId() }),
   });

@@ -1,6 +1,7 @@
 /** Deliveries, drivers, outbox, owner and rounds on a real Temporal (docs/behaviour.md#matching). */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { COMMANDS, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
+import { ownNetMs } from '../../domain/matching/waiting';
+import { cityDispatchWorkflowId, COMMANDS, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
 import { PICKUP, TEST_LIMITS } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
 import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
@@ -33,9 +34,21 @@ const cancel = ({ handle }: RunningDelivery) =>
     args: [{ by: { kind: 'ops', id: 'olga' }, reason: 'OPS_CANCELLED', correlationId }],
   });
 
+/** Its owner runs, but no worker takes its tasks. */
+const hangOwner = (cityId: string) =>
+  world.env.client.workflow.start(WORKFLOWS.cityDispatch, {
+    workflowId: cityDispatchWorkflowId(cityId),
+    taskQueue: 'gone',
+    args: [{ cityId, correlationId }],
+  });
+
 /** Deliveries of a city without drivers. */
-async function waiting(count: number): Promise<{ cityId: string; deliveries: RunningDelivery[] }> {
+async function waiting(
+  count: number,
+  before: (cityId: string) => Promise<unknown> = async () => undefined,
+): Promise<{ cityId: string; deliveries: RunningDelivery[] }> {
   const cityId = await world.addCity();
+  await before(cityId);
   const deliveries: RunningDelivery[] = [];
   for (let index = 0; index < count; index++)
     deliveries.push(await world.dispatch({ cityId, searchAt: new Date(Date.now() - MINUTE) }));
@@ -109,6 +122,29 @@ describe('with batch matching on', () => {
     expect(offer).toMatchObject({ driverId, choice: { radiusMeters: 40_000, proposal: {} } });
     await Promise.all(deliveries.map(cancel));
   }, 30_000);
+
+  test('deliveries go on by themselves within the net while the owner of their city hangs', async () => {
+    world.switches.batchMatching = true;
+    const { cityId, deliveries } = await waiting(2, hangOwner);
+    const driverId = await comesFree(cityId);
+    const { matchingNetMs } = TEST_LIMITS;
+    const since = Date.now() - matchingNetMs;
+    await world.db.delivery.updateMany({
+      where: { cityId },
+      data: { statusChangedAt: new Date(since), searchAgainAt: new Date(since + ownNetMs(matchingNetMs)) },
+    });
+    await world.env.client.workflow.execute(WORKFLOWS.matchingNetSweep, {
+      workflowId: 'net-of-hung-owner',
+      taskQueue: TASK_QUEUE,
+    });
+    const offer = await eventually('the driver is asked', async () => (await liveOffers(cityId))[0], {
+      withinMs: 8_000,
+    });
+    expect(offer).toMatchObject({ driverId });
+    expect(offer.choice).not.toHaveProperty('proposal');
+    await world.env.client.workflow.getHandle(cityDispatchWorkflowId(cityId)).terminate('for the test');
+    await Promise.all(deliveries.map(cancel));
+  }, 60_000);
 
   test('deliveries go on by themselves within the net once it is killed', async () => {
     world.switches.batchMatching = true;

@@ -6,9 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createReevaluate, createRunningDeliveries } from '../../adapters/temporal/runningDeliveries';
 import { Worker } from '@temporalio/worker';
 import { createOpenRowsSweep, type OpenRow, type OpenRowsReport } from '../../activities/sweeps/openRows';
-import { COMMANDS, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
+import { cityDispatchWorkflowId, COMMANDS, TASK_QUEUE, WORKFLOWS } from '../../workflows/contract';
 import { eventually } from '../support/eventually';
 import { createRealTemporalWorld, type RealTemporalWorld } from '../support/realTemporalWorld';
+import { workflowsUnderTest } from '../support/workflowsUnderTest';
 import type { RunningDelivery } from '../support/temporalWorld';
 
 const OPS = { kind: 'ops', id: 'olga' } as const;
@@ -260,6 +261,60 @@ describe('the open-rows sweep', () => {
   }, 90_000);
 });
 
+test('the owner of a city whose worker is gone is replaced, and a round runs', async () => {
+  const cityId = await world.addCity();
+  const workflowId = cityDispatchWorkflowId(cityId);
+  const owner = world.env.client.workflow.getHandle(workflowId);
+  // As one that is pinned to a build of which no worker is left.
+  const { firstExecutionRunId: hung } = await world.env.client.workflow.start(WORKFLOWS.cityDispatch, {
+    workflowId,
+    taskQueue: 'gone',
+    args: [{ cityId, correlationId }],
+  });
+  const report = await eventually('it is seen by visibility', async () => {
+    const each = await sweep();
+    return each.hungOwners === 1 ? each : undefined;
+  });
+  expect(report).toMatchObject({ restarted: 0, stuck: 0 });
+  await eventually('a new owner has run its round', async () => {
+    const { runId, status } = await owner.describe();
+    return runId !== hung && status.name === 'COMPLETED';
+  });
+  expect(await sweep()).toMatchObject({ hungOwners: 0 });
+});
+
+test('an owner that waits for its next round is left alone', async () => {
+  const { workflow } = world.env.client;
+  const cityId = await world.addCity();
+  const workflowId = cityDispatchWorkflowId(cityId);
+  const failing = await Worker.create({
+    ...workflowsUnderTest(),
+    connection: world.env.nativeConnection,
+    namespace: world.env.client.options.namespace,
+    taskQueue: 'waits',
+    activities: {
+      runRound: async () => ({ waiting: 1, free: 0, proposed: 0, held: 0, comeBackInMs: 3_600_000 }),
+    },
+  });
+  await failing.runUntil(async () => {
+    await workflow.start(WORKFLOWS.cityDispatch, {
+      workflowId,
+      taskQueue: 'waits',
+      args: [{ cityId, correlationId }],
+    });
+    await eventually(
+      'it is listed',
+      async () => (await workflow.count(`WorkflowId = '${workflowId}'`)).count === 1,
+    );
+    await eventually('it waits', async () => {
+      const { raw } = await workflow.getHandle(workflowId).describe();
+      return !raw.pendingWorkflowTask && (raw.pendingActivities ?? []).length === 0;
+    });
+    expect(await sweep()).toMatchObject({ hungOwners: 0 });
+    await workflow.getHandle(workflowId).terminate('for the test');
+  });
+});
+
 test('a run whose tasks only time out is not ended, and continues with its worker', async () => {
   const { client } = world.env;
   const {
@@ -343,6 +398,7 @@ describe('a large sweep', () => {
         },
         isRunning: (workflowId) => took(late.some((index) => rowOf(index).workflowId === workflowId)),
         stuck: () => took([]),
+        hungOwners: () => took([]),
         end: () => took(undefined),
       },
       start: async (deliveryId) => {
@@ -351,6 +407,10 @@ describe('a large sweep', () => {
       },
       reevaluate: async (workflowId) => {
         did.push(`reevaluated ${workflowId}`);
+        await took(undefined);
+      },
+      callRound: async (cityId) => {
+        did.push(`called for a round of ${cityId}`);
         await took(undefined);
       },
       clock: () => now,
@@ -380,6 +440,7 @@ describe('a large sweep', () => {
       orphaned: 1,
       overdue: 3,
       stuck: 0,
+      hungOwners: 0,
       holdsWrong: 0,
       progress: { rowsAfterId: null, runsStartedUntil: null },
     });

@@ -98,8 +98,8 @@ export function createReevaluate(
 async function isPending(client: Client, workflowId: string, before: number): Promise<boolean> {
   try {
     const { raw } = await client.workflow.getHandle(workflowId).describe();
-    const { originalScheduledTime } = raw.pendingWorkflowTask ?? {};
-    return originalScheduledTime?.seconds != null && Number(originalScheduledTime.seconds) * 1_000 < before;
+    const { seconds } = raw.pendingWorkflowTask?.originalScheduledTime ?? {};
+    return seconds !== undefined && seconds !== null && Number(seconds) * 1_000 < before;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;

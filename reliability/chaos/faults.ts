@@ -13,6 +13,7 @@ import {
   type ServerName,
   wordsOf,
 } from './plan';
+import type { MatchingHarm } from './matchingHarm';
 import { FaultyProxy } from './proxy';
 import type { Servers } from './servers';
 
@@ -87,6 +88,7 @@ export type FaultDeps = {
   /** Deletes everything in Redis. */
   flush: () => Promise<void>;
   burst: (orders: number) => Promise<void>;
+  matching: Pick<MatchingHarm, 'do'>;
   /** Sets Temporal's clock ahead (negative: back) until the returned function is called. */
   skewTemporal: (bySeconds: number) => () => void;
   log: (line: string) => void;
@@ -166,6 +168,8 @@ async function doFault(fault: Fault, deps: FaultDeps, signal: AbortSignal): Prom
       return hinder(fault, proxies, signal);
     case 'burst':
       return deps.burst(fault.orders);
+    default:
+      return deps.matching.do(fault, signal);
   }
 }
 

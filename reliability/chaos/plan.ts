@@ -1,4 +1,11 @@
 import { dealer, type Random, randomFrom } from '../../simulator/kit/random';
+import {
+  lengthOfMatchingFault,
+  type MatchingFault,
+  matchingFaultsOf,
+  nameOfMatchingFault,
+  touchedByMatchingFault,
+} from './matchingPlan';
 
 /** Our processes: two of each, so that one of them may be down. */
 export const MEMBERS = ['worker-1', 'worker-2', 'api-1', 'api-2'] as const;
@@ -29,14 +36,16 @@ export type Fault =
   | { kind: 'cut'; links: readonly Link[] }
   | { kind: 'refuse' | 'stall'; links: readonly Link[]; forMs: number }
   | { kind: 'delay'; links: readonly Link[]; forMs: number; byMs: number }
-  | { kind: 'burst'; orders: number };
+  | { kind: 'burst'; orders: number }
+  | MatchingFault;
 
 export type FaultKind = Fault['kind'];
 
 /** A fault, and when it begins, in ms after fault injection starts. */
 export type PlannedFault = { atMs: number; fault: Fault };
 
-export type PlanOptions = { seed: string; seconds: number; burst: number | null };
+/** `matchingPercent`: of how many deliveries the city's matching looks for the driver; 0 = it is off. */
+export type PlanOptions = { seed: string; seconds: number; burst: number | null; matchingPercent: number };
 
 /** The first fault comes when orders are under way. The last one ends before fault injection stops. */
 const FIRST_AT_MS = 8_000;
@@ -103,10 +112,10 @@ const DECK = [
 type Card = (typeof DECK)[number];
 
 /**
- * The fault plan: deterministic for the same seed, seconds and burst. Faults may overlap, but never on the
- * same process, server or link, since the second would have no effect.
+ * The fault plan: deterministic for the same options. Faults may overlap, but never on the same process, server
+ * or link, since the second would have no effect.
  */
-export function planOf({ seed, seconds, burst }: PlanOptions): PlannedFault[] {
+export function planOf({ seed, seconds, burst, matchingPercent }: PlanOptions): PlannedFault[] {
   const random = randomFrom(`${seed}/faults`);
   const deal = dealer(DECK, random.stream('kinds'));
   const endMs = seconds * 1_000;
@@ -127,7 +136,11 @@ export function planOf({ seed, seconds, burst }: PlanOptions): PlannedFault[] {
   const isFree = (candidate: PlannedFault): boolean =>
     planned.every((other) => !areTogether(candidate, other));
   planned.push(...backups);
-  for (const candidate of wrongServersOf(randomFrom(`${seed}/wrongServers`), endMs)) {
+  const drawnApart = [
+    ...wrongServersOf(randomFrom(`${seed}/wrongServers`), endMs),
+    ...matchingFaultsOf(randomFrom(`${seed}/matchingFaults`), endMs, matchingPercent),
+  ];
+  for (const candidate of drawnApart) {
     const fitting = STEPS_LATER_MS.map((byMs) => ({ ...candidate, atMs: candidate.atMs + byMs })).find(
       isFree,
     );
@@ -210,6 +223,8 @@ export function lengthOf(fault: Fault): number {
     case 'cut':
     case 'burst':
       return 0;
+    default:
+      return lengthOfMatchingFault(fault);
   }
 }
 
@@ -240,6 +255,8 @@ export function nameOf(fault: Fault): string {
       return `${fault.kind} ${farEndOf(fault.links)}`;
     case 'burst':
       return 'burst';
+    default:
+      return nameOfMatchingFault(fault);
   }
 }
 
@@ -271,6 +288,8 @@ function detailOf(fault: Fault): string {
     case 'readOnly':
     case 'backup':
       return '';
+    default:
+      return fault.kind === 'setMatching' ? ` to ${fault.percent} %` : '';
   }
 }
 
@@ -362,5 +381,7 @@ function touched(fault: Fault): string[] {
       return fault.links.map((link) => (link === 'clients' ? 'clients' : `${link.from} to ${link.to}`));
     case 'burst':
       return [];
+    default:
+      return touchedByMatchingFault(fault);
   }
 }

@@ -17,6 +17,7 @@ import { runRestoreDrill } from './restoreDrill';
 import { SkewedTemporal } from './skewedTemporal';
 import { doFaults, type DoneFault, FaultClock, Proxies } from './faults';
 import { Judge } from './judge';
+import { MatchingHarm } from './matchingHarm';
 import { RequestFaults } from './requestFaults';
 import { MEMBERS, type MemberName, type PlannedFault } from './plan';
 import { AnswerWatch, type Recoveries, recoveriesOf } from './recovery';
@@ -29,6 +30,8 @@ export type ChaosOptions = {
   seconds: number;
   drivers: number;
   everyMs: number;
+  /** Of how many deliveries the city's matching looks for the driver; 0 = it is off. */
+  matchingPercent: number;
   plan: readonly PlannedFault[];
 };
 
@@ -56,6 +59,8 @@ export type ChaosFigures = {
   retries: number;
   requestFaults: Record<string, number>;
   humanActions: Record<HumanAction, number>;
+  /** Of the offers of the run, those that a round of the city's matching proposed. */
+  offers: { all: number; proposed: number };
   endedByThemselves: readonly string[];
   checks: Readonly<CheckCounts>;
   broken: readonly Violation[];
@@ -94,8 +99,9 @@ export async function runChaos(
     temporal: temporalServer.port,
   });
   const inspection = await Inspection.open(parts.settings);
+  const env = chaosEnvironment(parts.env, options.matchingPercent);
   const fleet = await Fleet.start(
-    MEMBERS.map((name) => memberSetup(name, apiPorts, proxies, parts)),
+    MEMBERS.map((name) => memberSetup(name, apiPorts, proxies, { ...parts, env })),
     parts.log,
   ).catch(async (error: unknown) => {
     await Promise.all([proxies.close(), inspection.close(), temporalServer.close()]);
@@ -105,7 +111,7 @@ export async function runChaos(
   const cpuContention = new CpuContention(() => fleet.pids);
   const openJudge = (): Promise<Judge> =>
     Judge.open({
-      env: chaosEnvironment(parts.env),
+      env,
       cityId: DEMO_CITY.cityId,
       clock,
       cpuContention,
@@ -138,7 +144,7 @@ function memberSetup(
     name,
     kind: name.startsWith('worker') ? 'worker' : 'api',
     env: {
-      ...chaosEnvironment(env),
+      ...env,
       DATABASE_URL: database.href,
       REDIS_URL: redis.href,
       TEMPORAL_ADDRESS: `127.0.0.1:${proxies.portOf(name, 'temporal')}`,
@@ -231,6 +237,7 @@ class ChaosRun {
     const acknowledged = world.ledger.all(); // the drill begins anew
     const broken = await judge.conclude(acknowledged);
     concluded.abort();
+    const offers = await offersOf(inspection, demo);
     const { figures, problems } = await settledFigures({ world, inspection, orders: demo.orders });
     for (const problem of problems) log(`also: ${problem}`);
     const drainSeconds = Math.round((Date.now() - faultsEndedAt) / 1_000);
@@ -255,6 +262,7 @@ class ChaosRun {
       retries: connections.retries(),
       requestFaults: requestFaults.counts,
       humanActions: humanActions.counts,
+      offers,
       endedByThemselves: fleet.endedByThemselves,
       checks: judge.counts,
       drainSeconds,
@@ -325,6 +333,15 @@ class ChaosRun {
           flush: () => this.flush(),
           skewTemporal: (bySeconds) => temporalServer.clock.set(bySeconds),
           burst: (orders) => demo.orders.placeAtOnce('burst', orders),
+          matching: new MatchingHarm({
+            cityId: DEMO_CITY.cityId,
+            env: this.parts.env,
+            databaseUrl: this.parts.settings.databaseUrl,
+            fleet,
+            rounds: temporalServer.rounds,
+            ops: client,
+            log,
+          }),
           log,
         },
         signal,
@@ -341,6 +358,15 @@ class ChaosRun {
     redis.on('error', () => undefined); // the command reports it
     await redis.flushall().finally(() => redis.disconnect());
   }
+}
+
+async function offersOf({ pool }: Inspection, { orders }: Demo): Promise<ChaosFigures['offers']> {
+  const { rows } = await pool.query<ChaosFigures['offers']>(
+    `SELECT count(*)::int AS all, count(*) FILTER (WHERE choice ? 'proposal')::int AS proposed
+      FROM offers WHERE delivery_id = ANY($1::uuid[])`,
+    [orders.placed.map(({ deliveryId }) => deliveryId)],
+  );
+  return rows[0] ?? { all: 0, proposed: 0 };
 }
 
 /** A process must survive the loss of its servers (invariant 2 would be at risk). */

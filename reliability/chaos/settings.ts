@@ -47,10 +47,16 @@ export const CHAOS_FLEET_BEHAVIOUR: FleetBehaviour = {
 /** One device in four has a clock that is minutes off. */
 export const CHAOS_SKEW: ClockSkew = { every: 4, mostMs: 600_000 };
 
-/** The environment of worker and API: settings of a busy evening, at the pace of this run. */
-export function chaosEnvironment(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+/**
+ * The environment of worker and API: settings of a busy evening, at the pace of this run.
+ * @param matchingPercent of how many deliveries the city's matching looks for the driver; 0 = it is off
+ */
+export function chaosEnvironment(given: NodeJS.ProcessEnv, matchingPercent: number): NodeJS.ProcessEnv {
   return {
     ...hostileEnvironment(given),
+    ...(matchingPercent > 0
+      ? { ENABLE_BATCH_MATCHING: 'true', BATCH_MATCHING_ROLLOUT: String(matchingPercent) }
+      : {}),
     TIME_SCALE: String(CHAOS_TIME_SCALE),
     OFFER_EXPIRATION_SECONDS: String(OFFER_SECONDS),
     SEARCH_BACKOFF_SECONDS: String(SEARCH_BACKOFF_SECONDS),

@@ -11,6 +11,7 @@ import {
 } from 'node:http2';
 import { gunzipSync } from 'node:zlib';
 import { type google, temporal } from '@temporalio/proto';
+import { RoundTraffic } from './roundTraffic';
 
 const { workflowservice } = temporal.api;
 const SERVICE = '/temporal.api.workflowservice.v1.WorkflowService/';
@@ -27,6 +28,12 @@ const TIMED: Readonly<Record<string, Codec>> = {
   [`${SERVICE}GetWorkflowExecutionHistory`]: workflowservice.v1.GetWorkflowExecutionHistoryResponse,
   [`${SERVICE}PollActivityTaskQueue`]: workflowservice.v1.PollActivityTaskQueueResponse,
 };
+
+/** Those among them that hand out activities. */
+const HANDING: readonly string[] = [
+  `${SERVICE}RespondWorkflowTaskCompleted`,
+  `${SERVICE}PollActivityTaskQueue`,
+];
 
 /** A gRPC message is preceded by a flag for compression and its length. */
 const PREFIX_BYTES = 5;
@@ -67,6 +74,8 @@ export class SkewedClock {
  * Connections fail as those of the server itself do.
  */
 export class SkewedTemporal {
+  /** The rounds of matching that are handed to workers. */
+  readonly rounds = new RoundTraffic();
   private readonly upstreams = new Set<ClientHttp2Session>();
 
   private constructor(
@@ -126,7 +135,10 @@ export class SkewedTemporal {
       if (request.rstCode !== constants.NGHTTP2_NO_ERROR) stream.close(request.rstCode);
     });
     stream.pipe(request);
-    const timed = TIMED[headers[':path'] ?? ''];
+    const path = headers[':path'] ?? '';
+    const timed = TIMED[path];
+    const asked: Buffer[] = [];
+    if (HANDING.includes(path)) stream.on('data', (chunk: Buffer) => asked.push(chunk));
     let trailers: IncomingHttpHeaders = {};
     request.on('trailers', (came: IncomingHttpHeaders) => void (trailers = came));
     stream.on('wantTrailers', () => stream.sendTrailers(trailers));
@@ -135,16 +147,25 @@ export class SkewedTemporal {
       const isOver = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
       stream.respond(answer, isOver ? { endStream: true } : { waitForTrailers: true });
       if (isOver) return;
-      if (!timed || this.clock.isTrue) return void request.pipe(stream);
-      this.forwardShifted(request, stream, timed);
+      const isWatched = this.rounds.isWatched && HANDING.includes(path);
+      if (!timed || (this.clock.isTrue && !isWatched)) return void request.pipe(stream);
+      this.forwardChanged(request, stream, timed, (message) => {
+        if (isWatched) this.rounds.pass(message, Buffer.concat(asked));
+        shiftTimes(message, this.clock);
+      });
     });
   }
 
-  private forwardShifted(request: ClientHttp2Stream, stream: ServerHttp2Stream, codec: Codec): void {
+  private forwardChanged(
+    request: ClientHttp2Stream,
+    stream: ServerHttp2Stream,
+    codec: Codec,
+    change: (message: object) => void,
+  ): void {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      if (!stream.destroyed) stream.end(shiftedMessage(Buffer.concat(chunks), codec, this.clock));
+      if (!stream.destroyed) stream.end(changedMessage(Buffer.concat(chunks), codec, change));
     });
   }
 }
@@ -152,14 +173,14 @@ export class SkewedTemporal {
 /**
  * @param answer one gRPC message with its prefix; empty, or cut off, where the call failed. The server compresses
  *   its answer as the worker compressed its request, whatever the worker says that it accepts.
- * @returns the message with its times shifted, not compressed; a message that was cut off as it came
+ * @returns the changed message, not compressed; a message that was cut off as it came
  */
-export function shiftedMessage(answer: Buffer, codec: Codec, clock: SkewedClock): Buffer {
+function changedMessage(answer: Buffer, codec: Codec, change: (message: object) => void): Buffer {
   if (answer.length < PREFIX_BYTES) return answer;
   const bytes = answer.subarray(PREFIX_BYTES);
   if (bytes.length !== answer.readUInt32BE(1)) return answer;
   const message = codec.decode(answer[0] === COMPRESSED ? gunzipSync(bytes) : bytes);
-  shiftTimes(message, clock);
+  change(message);
   const body = codec.encode(message).finish();
   const prefix = Buffer.alloc(PREFIX_BYTES);
   prefix.writeUInt32BE(body.length, 1);

@@ -162,7 +162,7 @@ class ThreeWitnesses implements Checker {
     ];
   }
 
-  private async lookAtMap({ cityIds, drivers }: Snapshot): Promise<PendingViolation[]> {
+  private async lookAtMap({ cities, drivers }: Snapshot): Promise<PendingViolation[]> {
     const {
       map,
       areAll,
@@ -171,7 +171,7 @@ class ThreeWitnesses implements Checker {
       },
     } = this.parts;
     const picture = await map.read(
-      cityIds,
+      cities.map(({ cityId }) => cityId),
       drivers.map(({ driverId }) => driverId),
     );
     return mapViolations(
@@ -227,14 +227,9 @@ class ThreeWitnesses implements Checker {
 function waitingSettingsOf({
   searchMaxMs,
   escalation,
+  matchingNetMs,
   search: { maxBackoffMs },
   features,
 }: Settings): WaitingSettings {
-  const feature = features.find((each) => each.feature === 'escalation') ?? {
-    feature: 'escalation',
-    state: 'OFF',
-    rolloutPercent: 0,
-    cities: null,
-  };
-  return { limits: { searchMaxMs, escalation, maxBackoffMs }, escalation: feature };
+  return { limits: { searchMaxMs, escalation, matchingNetMs, maxBackoffMs }, features };
 }

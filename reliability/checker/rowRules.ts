@@ -74,6 +74,12 @@ export const ROW_RULES: readonly { says: string; broken: string }[] = [
       GROUP BY driver_id HAVING count(*) > 1 AND (count(DISTINCT trip_id) <> 1 OR bool_or(trip_id IS NULL))`,
   },
   {
+    says: 'was made by a round to the driver and for the delivery that it proposed',
+    broken: `SELECT id FROM offers WHERE choice ? 'proposal'
+      AND (kind <> 'SINGLE' OR choice #>> '{proposal,pair,driverId}' <> driver_id::text
+        OR NOT choice #> '{proposal,pair,deliveryIds}' ? delivery_id::text)`,
+  },
+  {
     says: 'counts unassigned time exactly while nobody has it',
     broken: `SELECT id FROM deliveries WHERE (unassigned_since IS NOT NULL) <> (status IN ('SEARCHING', 'OFFERED'))`,
   },

@@ -3,6 +3,7 @@ import type { PoolClient } from 'pg';
 import type { DeliveryStatus } from '../../domain/delivery/status';
 import type { ReachedLevel } from '../../domain/delivery/escalation';
 import type { UnassignedClock } from '../../domain/delivery/unassignedClock';
+import type { FeatureName } from '../../domain/features/rollout';
 import type { OfferKind } from '../../domain/delivery/offer';
 import type { HeldReason } from '../../domain/support/supportCase';
 import type { RecordedDriver } from '../../simulator/kit/record';
@@ -14,6 +15,7 @@ export type OpenDelivery = {
   sellerOrderId: string;
   cityId: string;
   status: DeliveryStatus;
+  statusSince: number;
   driverId: string | null;
   searchAt: number;
   searchAgainAt: number | null;
@@ -54,8 +56,8 @@ export type DutyDriver = RecordedDriver & {
 /** An outbox message that has not been sent. `dueAt`: when it was first due. */
 export type Unsent = { id: string; kind: string; key: string; dueAt: number };
 
-/** The last change of the escalation switch at run time. */
-export type EscalationSwitch = {
+/** The last change of a feature's switch at run time. */
+export type FeatureSwitch = {
   enabled: boolean | null;
   percent: number | null;
   cities: string[] | null;
@@ -69,9 +71,13 @@ export type Snapshot = {
   assignments: ActiveAssignment[];
   open: OpenDelivery[];
   unsent: Unsent[];
-  cityIds: string[];
-  escalation: EscalationSwitch | null;
+  cities: City[];
+  /** Those that were switched at run time. */
+  switches: Partial<Record<FeatureName, FeatureSwitch>>;
 };
+
+/** `matchedAt`: when the last round of its matching ended; null = none did. */
+export type City = { cityId: string; matchedAt: number | null };
 
 /** @param cityIds null = all. The caller's transaction provides the snapshot */
 export async function readSnapshot(client: PoolClient, cityIds: readonly string[] | null): Promise<Snapshot> {
@@ -83,8 +89,13 @@ export async function readSnapshot(client: PoolClient, cityIds: readonly string[
     assignments: await ask<ActiveAssignment>(ASSIGNMENTS),
     open: await ask<OpenDelivery>(OPEN),
     unsent: (await client.query<Unsent>(UNSENT)).rows,
-    cityIds: (await ask<{ id: string }>(CITIES)).map(({ id }) => id),
-    escalation: (await client.query<EscalationSwitch>(ESCALATION)).rows[0] ?? null,
+    cities: await ask<City>(CITIES),
+    switches: Object.fromEntries(
+      (await client.query<FeatureSwitch & { name: FeatureName }>(SWITCHES)).rows.map(({ name, ...each }) => [
+        name,
+        each,
+      ]),
+    ),
   };
 }
 
@@ -109,7 +120,7 @@ const ASSIGNMENTS = `SELECT a.id AS "assignmentId", a.delivery_id AS "deliveryId
     AND ${inCities('d.city_id')}`;
 
 const OPEN = `SELECT d.id AS "deliveryId", d.merchant_id AS "merchantId", d.seller_order_id AS "sellerOrderId",
-  d.city_id AS "cityId", d.status, d.driver_id AS "driverId",
+  d.city_id AS "cityId", d.status, ${ms('d.status_changed_at')} AS "statusSince", d.driver_id AS "driverId",
     ${ms('d.search_at')} AS "searchAt", ${ms('d.search_again_at')} AS "searchAgainAt",
       d.search_round AS "searchRound", d.held_reason AS "heldReason",
     jsonb_build_object('accumulatedMs', d.unassigned_ms, 'runningSince',
@@ -128,7 +139,7 @@ const UNSENT = `SELECT id::text, kind, key,
   ${ms('created_at')} + CASE WHEN kind = 'notify' THEN 1500 ELSE 0 END AS "dueAt"
   FROM outbox WHERE sent_at IS NULL LIMIT 1000`;
 
-const CITIES = `SELECT id FROM cities WHERE ${inCities('id')}`;
+const CITIES = `SELECT id AS "cityId", ${ms('matched_at')} AS "matchedAt" FROM cities WHERE ${inCities('id')}`;
 
-const ESCALATION = `SELECT enabled, percent, cities, NULL AS plan, ${ms('created_at')} AS at
-  FROM feature_settings WHERE name = 'escalation' ORDER BY id DESC LIMIT 1`;
+const SWITCHES = `SELECT DISTINCT ON (name) name, enabled, percent, cities, NULL AS plan, ${ms('created_at')} AS at
+  FROM feature_settings ORDER BY name, id DESC`;

@@ -2,25 +2,19 @@
 import { type DueEvent, snapshotOf, nextDeadline } from '../../domain/delivery/deadline';
 import { isBeforePickup } from '../../domain/delivery/status';
 import type { DispatchLimits } from '../../domain/delivery/decisionContext';
-import { effectiveSetting } from '../../domain/features/featureOverride';
-import { decideFeature, type FeatureSetting } from '../../domain/features/rollout';
+import { ownNetMs } from '../../domain/matching/waiting';
+import type { FeatureSetting } from '../../domain/features/rollout';
 import type { Invariant, PendingViolation } from './violation';
 import { CARRIED, offeredToNobody } from './deliveryRules';
+import { Switched } from './featureRules';
+import { isMatched, matchingSwitchedAt, roundViolations } from './matchingRules';
 import { groupedBy } from './momentRules';
-import type {
-  ActiveAssignment,
-  DutyDriver,
-  EscalationSwitch,
-  LiveOffer,
-  OpenDelivery,
-  Snapshot,
-  Unsent,
-} from './snapshot';
+import type { ActiveAssignment, DutyDriver, LiveOffer, OpenDelivery, Snapshot, Unsent } from './snapshot';
 
-/** The settings that determine deadlines. `escalation`: the default of the feature. */
+/** The settings that determine deadlines. `features`: the defaults of the environment. */
 export type WaitingSettings = {
-  limits: Pick<DispatchLimits, 'searchMaxMs' | 'escalation'> & { maxBackoffMs: number };
-  escalation: FeatureSetting;
+  limits: Pick<DispatchLimits, 'searchMaxMs' | 'escalation' | 'matchingNetMs'> & { maxBackoffMs: number };
+  features: readonly FeatureSetting[];
 };
 
 /**
@@ -28,10 +22,11 @@ export type WaitingSettings = {
  * @param now when the snapshot was read, in epoch ms
  */
 export function waitingViolations(
-  { open, offers, assignments, drivers, unsent, escalation }: Snapshot,
+  { open, offers, assignments, drivers, unsent, switches, cities }: Snapshot,
   settings: WaitingSettings,
   now: number,
 ): PendingViolation[] {
+  const features = new Switched(settings.features, switches);
   const offersOf = groupedBy(offers, ({ deliveryId }) => deliveryId);
   const assignmentsOf = groupedBy(assignments, ({ deliveryId }) => deliveryId);
   const driverOf = new Map(drivers.map((driver) => [driver.driverId, driver]));
@@ -45,11 +40,12 @@ export function waitingViolations(
           assignments: assignmentsOf.get(delivery.deliveryId) ?? [],
           driverOf,
         },
-        { settings, escalation, now },
+        { settings, features, now },
       ),
     ),
     ...offers.flatMap((offer) => leftOffer(offer, driverOf.get(offer.driverId))),
     ...unsent.map((message) => unsentViolation(message, deliveries)),
+    ...roundViolations({ open, cities }, features, settings.limits.matchingNetMs, now),
   ];
 }
 
@@ -58,7 +54,7 @@ type Around = {
   assignments: readonly ActiveAssignment[];
   driverOf: ReadonlyMap<string, DutyDriver>;
 };
-type DecisionContext = { settings: WaitingSettings; escalation: EscalationSwitch | null; now: number };
+type DecisionContext = { settings: WaitingSettings; features: Switched; now: number };
 
 function deliveryViolations(
   delivery: OpenDelivery,
@@ -86,11 +82,10 @@ const INVARIANT_OF: Readonly<Record<DueEvent['kind'], Invariant>> = {
 function overdue(
   delivery: OpenDelivery,
   offers: readonly LiveOffer[],
-  { settings: { limits, escalation }, escalation: switched, now }: DecisionContext,
+  { settings: { limits }, features, now }: DecisionContext,
 ): PendingViolation[] {
   const say = pendingViolationOf(delivery.deliveryId);
-  const setting = switched ? effectiveSetting(escalation, switched) : escalation;
-  const escalates = decideFeature(setting, { cityId: delivery.cityId, key: delivery.deliveryId }).on;
+  const escalates = features.isOn('escalation', delivery);
   const deadline = nextDeadline(
     snapshotOf({ delivery, offers: offers.map((offer) => ({ ...offer, state: 'LIVE' as const })) }, limits, {
       escalation: escalates,
@@ -102,7 +97,7 @@ function overdue(
       ? [say('nothing', `the delivery is ${delivery.status} and has no next deadline`)]
       : [];
   // What was overdue when a switch changed counts from that change on.
-  const since = Math.max(deadline.at, switched?.at ?? -Infinity);
+  const since = Math.max(deadline.at, features.switchedAt('escalation'));
   if (since > now) return [];
   return [
     {
@@ -117,23 +112,33 @@ function overdue(
 }
 
 /**
- * A search repeats within the longest backoff, or begins at its start time. A later search counts as none.
+ * A search repeats within the longest backoff, or begins at its start time; a later search counts as none. Where the
+ * city's matching looks for the driver, a net of its own is far away. Once it does so no more, the delivery is woken
+ * within the net of the city.
  */
 function notLookedFor(
-  { deliveryId, status, searchAt, searchAgainAt, heldReason }: OpenDelivery,
-  { settings: { limits }, now }: DecisionContext,
+  delivery: OpenDelivery,
+  { settings: { limits }, features, now }: DecisionContext,
 ): PendingViolation[] {
-  const latest = Math.max(now + limits.maxBackoffMs, searchAt);
+  const { deliveryId, status, searchAt, searchAgainAt, heldReason } = delivery;
+  const withinMs = isMatched(features, delivery)
+    ? Math.max(limits.maxBackoffMs, ownNetMs(limits.matchingNetMs))
+    : limits.maxBackoffMs;
+  const latest = Math.max(now + withinMs, searchAt);
   const isPutOff =
     status === 'SEARCHING' && heldReason === null && searchAgainAt !== null && searchAgainAt > latest;
-  return isPutOff
-    ? [
-        pendingViolationOf(deliveryId)(
-          'put off',
-          `the delivery is SEARCHING, but its next search is only at ${iso(searchAgainAt)}`,
-        ),
-      ]
-    : [];
+  if (!isPutOff) return [];
+  const wokenAt = matchingSwitchedAt(features) + limits.matchingNetMs;
+  if (wokenAt > now) return [];
+  return [
+    {
+      ...pendingViolationOf(deliveryId)(
+        'put off',
+        `the delivery is SEARCHING, but its next search is only at ${iso(searchAgainAt)}`,
+      ),
+      since: wokenAt === -Infinity ? null : wokenAt,
+    },
+  ];
 }
 
 /**

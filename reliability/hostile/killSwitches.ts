@@ -10,6 +10,8 @@ import {
   offersMade,
   readEscalation,
   readFate,
+  readSearchRound,
+  roundsCalled,
 } from './record';
 import { LEVEL_1_MS } from './settings';
 import type { Inspection } from '../../simulator/kit/inspection';
@@ -53,7 +55,7 @@ const DIRECT_WANTED = 2;
 /** How long a level is overdue before escalation is switched on again. */
 const OVERDUE_MS = 3_000;
 
-/** Switches each feature off and on in turn. A failure is part of its report. */
+/** Switches each feature off and on in turn, matching on and off. A failure is part of its report. */
 export async function toggleAll(deps: KillDeps): Promise<SwitchReport[]> {
   const reports: SwitchReport[] = [];
   await until(deps, CHANCE_WITHIN_MS, async () => deps.orders.placedCount >= WARM_AFTER_ORDERS);
@@ -66,14 +68,14 @@ export async function toggleAll(deps: KillDeps): Promise<SwitchReport[]> {
 }
 
 async function putBack({ client }: KillDeps, feature: FeatureName, error: unknown): Promise<Kill> {
-  const back = await client.putFeature(feature, true, 'the drill failed').then(
+  const back = await client.putFeature(feature, feature !== 'batch_matching', 'the drill failed').then(
     ({ ok }) => ok,
     () => false,
   );
   return {
     offSeconds: null,
     onSeconds: null,
-    problems: [String(error), ...(back ? [] : ['the feature could not be switched on again'])],
+    problems: [String(error), ...(back ? [] : ['the feature could not be switched back'])],
   };
 }
 
@@ -84,9 +86,10 @@ const KILLS: readonly (readonly [FeatureName, (deps: KillDeps) => Promise<Kill>]
   ['availability_states', killStates],
   ['escalation', killEscalation],
   ['auto_reassignment', killReassignment],
+  ['batch_matching', killMatching],
 ];
 
-// ---- the four ----
+// ---- the five ----
 
 /** Off: the next driver is assigned directly, as in v1. On: the next driver gets an offer. */
 async function killOffers(deps: KillDeps): Promise<Kill> {
@@ -199,6 +202,46 @@ async function killReassignment(deps: KillDeps): Promise<Kill> {
   const on = await turn(deps, 'auto_reassignment', true);
   const reassigned = await loseOneUntil(deps, second, 'reassigned');
   return { offSeconds, onSeconds: reassigned ? inSeconds(Date.now() - on.sentAt) : null, problems: [] };
+}
+
+/**
+ * The others are on before, this one is not. On: a delivery that nobody is near calls for a round. Off: both
+ * processes have switched, no round is called for, and the delivery goes on searching by itself.
+ */
+async function killMatching(deps: KillDeps): Promise<Kill> {
+  const {
+    orders,
+    desk,
+    inspection: { pool },
+  } = deps;
+  const on = await turn(deps, 'batch_matching', true);
+  const { deliveryId } = await orders.placeFar('far-3');
+  const onSeconds = await secondsUntil(
+    deps,
+    on.sentAt,
+    async () => (await roundsCalled(pool, { since: on.sentAt })) > 0,
+  );
+  const off = await turn(deps, 'batch_matching', false);
+  const before = await readSearchRound(pool, deliveryId);
+  const ownSearchSeconds = await secondsUntil(
+    deps,
+    off.sentAt,
+    async () => (await readSearchRound(pool, deliveryId)) > before,
+  );
+  const called = await roundsCalled(pool, { since: off.knownAt });
+  const isAssigned = await until(deps, EFFECT_WITHIN_MS, () =>
+    desk.assignNearest(deliveryId, 'no driver is near'),
+  );
+  return {
+    offSeconds: inSeconds(off.knownAt - off.sentAt),
+    onSeconds,
+    more: ownSearchSeconds === null ? {} : { ownSearchWhileMatchingOffSeconds: ownSearchSeconds },
+    problems: [
+      ...(ownSearchSeconds === null ? ['no delivery searched by itself while the feature was off'] : []),
+      ...(called > 0 ? [`${called} rounds were called for while the feature was off`] : []),
+      ...(isAssigned ? [] : ['no driver could be assigned by hand']),
+    ],
+  };
 }
 
 // ---- what they are tried on ----

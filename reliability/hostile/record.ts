@@ -77,6 +77,25 @@ export async function acceptedAfter(pool: Pool, at: number): Promise<number> {
   );
 }
 
+/** How often a delivery called for a round of its city's matching after `since` (epoch ms). */
+export async function roundsCalled(pool: Pool, { since }: { since: number }): Promise<number> {
+  return countOf(
+    pool,
+    `SELECT count(*)::int AS count FROM outbox
+      WHERE kind = 'roundDue' AND key NOT LIKE 'driver/%' AND created_at > to_timestamp($1 / 1000.0)`,
+    [since],
+  );
+}
+
+/** How many searches of a delivery have found nobody since it began to wait. */
+export async function readSearchRound(pool: Pool, deliveryId: string): Promise<number> {
+  const { rows } = await pool.query<{ round: number }>(
+    'SELECT search_round AS round FROM deliveries WHERE id = $1::uuid',
+    [deliveryId],
+  );
+  return rows[0]?.round ?? 0;
+}
+
 /** Levels reached by any delivery after `since` and before `until`. */
 export async function levelsReached(
   pool: Pool,

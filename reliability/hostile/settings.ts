@@ -14,7 +14,7 @@ export const LEVEL_MINUTES = { 1: 5, 2: 10, 3: 15 } as const;
 export const LEVEL_1_MS = (LEVEL_MINUTES[1] * 60_000) / HOSTILE_TIME_SCALE;
 
 /** Out-of-town orders, which only ops can assign; they come last. */
-export const FAR_ORDERS = 2;
+export const FAR_ORDERS = 3;
 
 /**
  * One in ten drivers who accept goes silent for good; one third of those have the goods. Two in ten offers

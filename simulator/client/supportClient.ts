@@ -68,7 +68,12 @@ export interface SupportClient {
   /** Frees a driver of all they hold. */
   rescue(driverId: string, why: string): Promise<Outcome<object>>;
   fail(deliveryId: string, reason: ReasonCode, goods: 'RETURN' | 'LOST'): Promise<Outcome<object>>;
-  putFeature(name: FeatureName, enabled: boolean, why: string): Promise<Outcome<object>>;
+  putFeature(
+    name: FeatureName,
+    enabled: boolean,
+    why: string,
+    percent?: number | null,
+  ): Promise<Outcome<object>>;
 }
 
 /** As many as the API gives on one page. */
@@ -184,11 +189,11 @@ export function createSupportClient(transport: Transport): SupportClient {
       done(await api.POST('/v2/ops/drivers/{id}/rescue', { ...of(id), body: { why } })),
     fail: async (id, reason, goods) =>
       done(await api.POST('/v2/deliveries/{id}/fail', { ...of(id), body: { reason, goods } })),
-    putFeature: async (name, enabled, why) =>
+    putFeature: async (name, enabled, why, percent = null) =>
       done(
         await api.PUT('/v2/ops/features/{name}', {
           params: { path: { name } },
-          body: { enabled, percent: null, cities: null, plan: null, why },
+          body: { enabled, percent, cities: null, plan: null, why },
         }),
       ),
   };

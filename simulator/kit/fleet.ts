@@ -63,6 +63,11 @@ export class Fleet {
     return [...this.members.values()].flatMap(({ process }) => process?.pid ?? []);
   }
 
+  /** The name of a running process; undefined if it is none of these. */
+  nameOf(pid: number): string | undefined {
+    return [...this.members].find(([, { process }]) => process?.pid === pid)?.[0];
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.members.values()].map((member) => member.stop()));
   }

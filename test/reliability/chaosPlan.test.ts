@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
+import { drawnMatchingPercent } from '../../reliability/chaos/matchingPlan';
 import { lengthOf, nameOf, type PlannedFault, planOf, wordsOf } from '../../reliability/chaos/plan';
+import { randomFrom } from '../../simulator/kit/random';
 
 const SEEDS = Array.from({ length: 30 }, (_, index) => String(index + 1));
 const five = (seed: string, burst: number | null = null): PlannedFault[] =>
-  planOf({ seed, seconds: 300, burst });
+  planOf({ seed, seconds: 300, burst, matchingPercent: 0 });
 const bursts = (plan: readonly PlannedFault[]): PlannedFault[] =>
   plan.filter(({ fault }) => fault.kind === 'burst');
 
@@ -120,7 +122,9 @@ describe('the plan of a seed', () => {
           .map(({ atMs }) => atMs),
       ).toEqual([240_000]);
     expect(
-      planOf({ seed: '1', seconds: 119, burst: null }).some(({ fault }) => fault.kind === 'backup'),
+      planOf({ seed: '1', seconds: 119, burst: null, matchingPercent: 0 }).some(
+        ({ fault }) => fault.kind === 'backup',
+      ),
     ).toBe(false);
   });
 
@@ -134,4 +138,57 @@ describe('the plan of a seed', () => {
       five('3').filter(({ fault }) => fault.kind !== 'burst'),
     );
   });
+});
+
+describe('the plan with matching on', () => {
+  const matched = (seed: string, matchingPercent = 100): PlannedFault[] =>
+    planOf({ seed, seconds: 300, burst: null, matchingPercent });
+
+  test('keeps all faults of the plan without, but for a few that meet its own', () => {
+    for (const seed of SEEDS) {
+      const lines = new Set(matched(seed).map(wordsOf));
+      expect(five(seed).filter((fault) => !lines.has(wordsOf(fault)))).toEqual([]);
+    }
+  });
+
+  test('has each fault of matching in thirty seeds, and most in each', () => {
+    const own = [
+      'terminate owner',
+      'cancel owner',
+      'delete owner',
+      'hang rounds',
+      'freeze in a round',
+    ].concat(['lock the city', 'switch matching off', 'set matching']);
+    const ofSeeds = SEEDS.map((seed) => {
+      const names = new Set(matched(seed).map(({ fault }) => nameOf(fault)));
+      return own.filter((name) => names.has(name));
+    });
+    expect(new Set(ofSeeds.flat())).toEqual(new Set(own));
+    for (const names of ofSeeds) expect(names.length).toBeGreaterThanOrEqual(5);
+  });
+
+  test('freezes no worker in a round that another fault has', () => {
+    for (const seed of SEEDS)
+      for (const { atMs, fault } of matched(seed).filter((each) => each.fault.kind === 'freezeRound'))
+        for (const other of matched(seed))
+          if ('member' in other.fault && other.fault.member.startsWith('worker'))
+            expect(other.atMs >= atMs + lengthOf(fault) || other.atMs + lengthOf(other.fault) <= atMs).toBe(
+              true,
+            );
+  });
+
+  test('sets the percent back to what it was', () => {
+    for (const seed of SEEDS)
+      for (const { fault } of matched(seed, 50))
+        if (fault.kind === 'setMatching') {
+          expect(fault.backTo).toBe(50);
+          expect([0, 100]).toContain(fault.percent);
+        }
+  });
+});
+
+test('matching is off for some seeds, and on for half or all deliveries of others', () => {
+  const drawn = SEEDS.map((seed) => drawnMatchingPercent(randomFrom(`${seed}/matching`)));
+  for (const percent of [0, 50, 100])
+    expect(drawn.filter((each) => each === percent).length).toBeGreaterThan(5);
 });

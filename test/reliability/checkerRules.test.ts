@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { ESCALATION_LIMITS } from '../../domain/delivery/escalation';
 import { NEW_CLOCK } from '../../domain/delivery/unassignedClock';
+import { ownNetMs } from '../../domain/matching/waiting';
+import type { FeatureName, FeatureSetting } from '../../domain/features/rollout';
 import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
 import type { Violation, PendingViolation } from '../../reliability/checker/violation';
 import { rowProblems, trailProblems } from '../../reliability/checker/deliveryRules';
@@ -15,7 +17,7 @@ import {
   failingRunViolations,
   unwantedRuns,
 } from '../../reliability/checker/runRules';
-import type { DutyDriver, OpenDelivery, Snapshot } from '../../reliability/checker/snapshot';
+import type { DutyDriver, FeatureSwitch, OpenDelivery, Snapshot } from '../../reliability/checker/snapshot';
 import { type WaitingSettings, waitingViolations } from '../../reliability/checker/waitingRules';
 import type { RecordedDelivery, RecordedMove } from '../../simulator/kit/record';
 
@@ -48,6 +50,7 @@ const searched: OpenDelivery = {
   sellerOrderId: 'o1',
   cityId: 'c',
   status: 'SEARCHING',
+  statusSince: NOW - 60_000,
   driverId: null,
   searchAt: NOW - 60_000,
   searchAgainAt: NOW + 5_000,
@@ -93,8 +96,8 @@ const GOOD: Snapshot = {
   assignments: [job],
   open: [searched, offered, carried],
   unsent: [],
-  cityIds: ['c'],
-  escalation: null,
+  cities: [{ cityId: 'c', matchedAt: null }],
+  switches: {},
 };
 
 describe('offers and assignments at any moment', () => {
@@ -162,9 +165,24 @@ describe('offers and assignments at any moment', () => {
 });
 
 const WAITING: WaitingSettings = {
-  limits: { searchMaxMs: 7_200_000, escalation: ESCALATION_LIMITS, maxBackoffMs: SEARCH_LIMITS.maxBackoffMs },
-  escalation: { feature: 'escalation', state: 'ON', rolloutPercent: 100, cities: null },
+  limits: {
+    searchMaxMs: 7_200_000,
+    escalation: ESCALATION_LIMITS,
+    maxBackoffMs: SEARCH_LIMITS.maxBackoffMs,
+    matchingNetMs: 60_000,
+  },
+  features: [setting('escalation'), setting('driver_offers'), setting('batch_matching', 'OFF')],
 };
+function setting(feature: FeatureName, state: FeatureSetting['state'] = 'ON'): FeatureSetting {
+  return { feature, state, rolloutPercent: 100, cities: null };
+}
+const switched = (enabled: boolean, percent: number | null = null): FeatureSwitch => ({
+  enabled,
+  percent,
+  cities: null,
+  plan: null,
+  at: NOW - 200,
+});
 const waiting = (change: Partial<Snapshot>, settings = WAITING): PendingViolation[] =>
   waitingViolations({ ...GOOD, ...change }, settings, NOW);
 
@@ -282,19 +300,77 @@ describe('the next event of each delivery', () => {
 
   test('is no escalation while the feature is off, and counts from when it was switched on', () => {
     const open = [{ ...searched, clock: { accumulatedMs: 300_000, runningSince: NOW - 1_000 } }];
-    const switched = (enabled: boolean) => ({
-      enabled,
-      percent: null,
-      cities: null,
-      plan: null,
-      at: NOW - 200,
-    });
-    expect(waiting({ open }, { ...WAITING, escalation: { ...WAITING.escalation, state: 'OFF' } })).toEqual(
-      [],
-    );
-    expect(waiting({ open, escalation: switched(false) })).toEqual([]);
-    expect(waiting({ open, escalation: switched(true) })).toEqual([
+    expect(waiting({ open }, { ...WAITING, features: [setting('escalation', 'OFF')] })).toEqual([]);
+    expect(waiting({ open, switches: { escalation: switched(false) } })).toEqual([]);
+    expect(waiting({ open, switches: { escalation: switched(true) } })).toEqual([
       expect.objectContaining({ since: NOW - 200 }),
+    ]);
+  });
+});
+
+describe('with batch matching on, a delivery that waits', () => {
+  const MATCHED: WaitingSettings = {
+    ...WAITING,
+    features: [setting('driver_offers'), setting('batch_matching')],
+  };
+  const since = (ms: number): OpenDelivery => ({ ...searched, statusSince: NOW - ms });
+  const rounds = (matchedAt: number | null, open = [since(120_000)]): Partial<Snapshot> => ({
+    open: [...open, offered, carried],
+    cities: [{ cityId: 'c', matchedAt }],
+  });
+
+  test('has a round of its city within the net', () => {
+    expect(waiting(rounds(NOW - 59_000), MATCHED)).toEqual([]);
+    expect(waiting(rounds(null, [since(59_000)]), MATCHED)).toEqual([]);
+    expect(waiting(rounds(NOW - 600_000, [since(59_000)]), MATCHED)).toEqual([]);
+    expect(waiting(rounds(NOW - 600_000, []), MATCHED)).toEqual([]);
+    expect(
+      waiting(
+        rounds(NOW - 600_000, [{ ...since(90_000), heldReason: 'PINNED_DRIVER_LOST', hasOpenCase: true }]),
+        MATCHED,
+      ),
+    ).toEqual([]);
+  });
+
+  test.each([
+    ['no round ever', null, [since(61_000)], 'd1', 1_000],
+    ['none since long', NOW - 70_000, [since(600_000), { ...since(90_000), deliveryId: 'd9' }], 'd1', 10_000],
+  ])('except for %s', (_, matchedAt, open, deliveryId, lateMs) => {
+    expect(waiting(rounds(matchedAt, open), MATCHED)).toEqual([
+      expect.objectContaining({
+        invariant: 4,
+        deliveryId,
+        since: NOW - lateMs,
+        what: expect.stringContaining('waits for the matching of c, of which no round'),
+      }),
+    ]);
+  });
+
+  test('waits for no round where ops switched it off, and for the net from when they switched it on', () => {
+    const without = rounds(NOW - 600_000);
+    expect(waiting({ ...without, switches: { batch_matching: switched(false) } }, MATCHED)).toEqual([]);
+    expect(waiting({ ...without, switches: { batch_matching: switched(true) } }, MATCHED)).toEqual([]);
+    expect(waiting({ ...without, switches: { driver_offers: switched(false) } }, MATCHED)).toEqual([]);
+    const early = { ...switched(true), at: NOW - 61_000 };
+    expect(waiting({ ...without, switches: { batch_matching: early } })).toHaveLength(1);
+  });
+
+  test('searches again within its own net, and soon once matching is off', () => {
+    const at = (searchAgainAt: number): Partial<Snapshot> => rounds(NOW, [{ ...searched, searchAgainAt }]);
+    const limits = { ...WAITING.limits, maxBackoffMs: 5_000 };
+    const net = ownNetMs(limits.matchingNetMs);
+    expect(waiting(at(NOW + net), { ...MATCHED, limits })).toEqual([]);
+    expect(waiting(at(NOW + net + 1), { ...MATCHED, limits })).toHaveLength(1);
+    expect(waiting(at(NOW + 6_000), { ...WAITING, limits })).toEqual([
+      expect.objectContaining({ since: null }),
+    ]);
+    const off = (agoMs: number): Partial<Snapshot> => ({
+      ...at(NOW + 6_000),
+      switches: { batch_matching: { ...switched(false), at: NOW - agoMs } },
+    });
+    expect(waiting(off(59_000), { ...MATCHED, limits })).toEqual([]);
+    expect(waiting(off(61_000), { ...MATCHED, limits })).toEqual([
+      expect.objectContaining({ since: NOW - 1_000 }),
     ]);
   });
 });

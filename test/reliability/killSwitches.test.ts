@@ -74,6 +74,7 @@ test('a failed drill reports why, and every switch is restored', async () => {
     ['availability_states', null],
     ['escalation', null],
     ['auto_reassignment', null],
+    ['batch_matching', null],
   ]);
   expect(reports[0]?.problems.join()).toContain('FEATURE_KILLED');
   expect(put.filter(([name]) => name === 'driver_offers')).toEqual([

@@ -1,5 +1,5 @@
 /** The owner of a city's matching while builds change, on a real Temporal (ADR 21, ADR 52). */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, test } from '@jest/globals';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { v7 as newId } from 'uuid';

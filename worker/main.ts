@@ -32,6 +32,7 @@ import { ATTEMPT_MS, TASK_QUEUE } from '../workflows/contract';
 import { beginAttempt } from './attempts';
 import { observeAudit } from './auditMetrics';
 import { BUNDLE_PATH, deploymentOf } from './deployment';
+import { SURVIVING_FREEZES } from './frozenWorker';
 import { startHealthServer } from './health';
 import { observeOutbox } from './metrics';
 import { keepSchedules } from './scheduleKeeper';
@@ -159,6 +160,7 @@ async function main(): Promise<void> {
       taskQueue: TASK_QUEUE,
       workflowBundle: { codePath: BUNDLE_PATH },
       ...deploymentOf(settings.worker, log),
+      ...SURVIVING_FREEZES,
       interceptors: { activity: [readingTemporalTime(temporalClock)] },
       activities: {
         ...createDeliveryActivities({

@@ -1,5 +1,6 @@
 /**
- * npm run verify -- chaos [--seconds 300] [--seed TEXT] [--burst N] [--matching PERCENT] [--drivers N] [--every 2] [--plan]
+ * npm run verify -- chaos [--seconds 300] [--seed TEXT] [--burst N] [--matching PERCENT] [--drivers N] [--every 2]
+ *   [--plan]
  *
  * Runs the demo city on two workers and two APIs while processes, servers and connections are killed, frozen,
  * restarted, cut, delayed and stalled. The seed determines the plan, which is printed first. Afterwards the
@@ -66,15 +67,14 @@ function readOptions(args: string[]): Options {
 
 async function main(signal: AbortSignal): Promise<number> {
   const options = readOptions(process.argv.slice(2));
+  const { seed, seconds, matchingPercent } = options;
   const plan = planOf(options);
   log(
-    `seed ${options.seed}, ${options.seconds} s, matching of ${options.matchingPercent} %, ` +
+    `seed ${seed}, ${seconds} s, matching of ${matchingPercent} %, ` +
       `${plan.length} faults:\n${plan.map(wordsOf).join('\n')}`,
   );
   if (options.isPlanOnly) {
-    process.stdout.write(
-      `${JSON.stringify({ seed: options.seed, seconds: options.seconds, matchingPercent: options.matchingPercent, plan })}\n`,
-    );
+    process.stdout.write(`${JSON.stringify({ seed, seconds, matchingPercent, plan })}\n`);
     return 0;
   }
   const temporalAddress = process.env.TEMPORAL_ADDRESS;

@@ -1,12 +1,11 @@
 import { gunzipSync } from 'node:zlib';
 import { temporal } from '@temporalio/proto';
-import type { CityRounds } from '../../services/matching/cityRounds';
 
 const { PollActivityTaskQueueRequest, RespondWorkflowTaskCompletedRequest } = temporal.api.workflowservice.v1;
 type Task = temporal.api.workflowservice.v1.IPollActivityTaskQueueResponse;
 
-/** The activity that is a round of a city's matching. */
-const ROUND: keyof CityRounds = 'runRound';
+/** The activity that is a round of a city's matching, as the service names it. */
+const ROUND = 'runRound';
 
 /**
  * What passes between Temporal and workers about rounds of matching: rounds can be held back, as where a worker takes

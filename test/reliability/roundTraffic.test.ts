@@ -2,6 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import { temporal } from '@temporalio/proto';
 import { expect, test } from '@jest/globals';
+import type { CityRounds } from '../../services/matching/cityRounds';
 import { RoundTraffic } from '../../reliability/chaos/roundTraffic';
 
 const {
@@ -11,6 +12,8 @@ const {
   RespondWorkflowTaskCompletedResponse,
 } = temporal.api.workflowservice.v1;
 
+/** The service's own name for it. */
+const ROUND: keyof CityRounds = 'runRound';
 const task = (name: string) => ({ taskToken: Buffer.from(name), activityType: { name } });
 const polled = (name: string) => PollActivityTaskQueueResponse.fromObject(task(name));
 const completed = (...names: string[]) =>
@@ -41,13 +44,13 @@ test('is not read unless somebody asks for it', () => {
 test('held back, a round that is polled for is no task, and other activities pass', () => {
   const rounds = new RoundTraffic();
   const end = rounds.hold();
-  const [round, sweep] = [polled('runRound'), polled('sweepOpenRows')];
+  const [round, sweep] = [polled(ROUND), polled('sweepOpenRows')];
   rounds.pass(round, POLL);
   rounds.pass(sweep, POLL);
   expect(PollActivityTaskQueueResponse.encode(round).finish()).toHaveLength(0);
   expect(sweep.activityType?.name).toBe('sweepOpenRows');
   end();
-  const after = polled('runRound');
+  const after = polled(ROUND);
   rounds.pass(after, POLL);
   expect(after.activityType?.name).toBe('runRound');
 });
@@ -55,7 +58,7 @@ test('held back, a round that is polled for is no task, and other activities pas
 test('held back, a round is taken out of what a worker is handed with the end of a workflow task', () => {
   const rounds = new RoundTraffic();
   rounds.hold();
-  const answer = completed('runRound', 'other');
+  const answer = completed(ROUND, 'other');
   rounds.pass(answer, COMPLETE);
   expect(answer.activityTasks.map(({ activityType }) => activityType?.name)).toEqual(['other']);
 });
@@ -64,9 +67,9 @@ test('says which process is handed a round, by either way', () => {
   const rounds = new RoundTraffic();
   const pids: number[] = [];
   rounds.onRound((pid) => pids.push(pid));
-  rounds.pass(polled('runRound'), POLL);
+  rounds.pass(polled(ROUND), POLL);
   rounds.pass(polled('other'), POLL);
-  rounds.pass(completed('runRound'), COMPLETE);
-  rounds.pass(polled('runRound'), POLL.subarray(0, 7)); // a request that was cut off
+  rounds.pass(completed(ROUND), COMPLETE);
+  rounds.pass(polled(ROUND), POLL.subarray(0, 7)); // a request that was cut off
   expect(pids).toEqual([41, 42]);
 });

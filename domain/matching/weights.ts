@@ -48,7 +48,7 @@ export type MatchWeights = {
 
 const MINUTE = 60_000;
 
-/** As chosen on real days: docs/performance.md#matching. */
+/** As chosen on three real days, and rounded: ADR 56. */
 export const MATCH_WEIGHTS: MatchWeights = {
   lookAheadMs: 15 * MINUTE,
   pickupStopMs: 4 * MINUTE,
@@ -59,15 +59,15 @@ export const MATCH_WEIGHTS: MatchWeights = {
   maxPressure: 3,
   tripTime: 1,
   driverWaits: 0.3,
-  lateness: 0.5,
+  lateness: 0.75,
   targetMs: 40 * MINUTE,
   latenessCushionMs: 5 * MINUTE,
-  payMsPerCent: 1_000,
+  payMsPerCent: 800,
   jobsAnHour: 1.5,
   fairnessMsPerCent: 6,
   refusalMs: MINUTE,
   unmatchedMs: 1_000 * MINUTE,
-  waiting: 0.25,
+  waiting: 0.05,
   levelMs: 30 * MINUTE,
   maxBundle: 2,
   bundleExtraMs: 10 * MINUTE,

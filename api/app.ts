@@ -22,6 +22,7 @@ import { driverEndpoints } from './routes/drivers';
 import { erasureEndpoints } from './routes/erasures';
 import { escalationEndpoints } from './routes/escalations';
 import { featureEndpoints } from './routes/features';
+import { matchingEndpoints } from './routes/matching';
 import { merchantEndpoints } from './routes/merchants';
 import { offerEndpoints } from './routes/offers';
 import { orderChangeEndpoints } from './routes/orderChanges';
@@ -56,6 +57,7 @@ export function apiEndpoints(deps: ApiDeps): Endpoint[] {
     ...auditEndpoints(deps),
     ...escalationEndpoints(deps),
     ...featureEndpoints(deps),
+    ...matchingEndpoints(deps),
     ...rescueEndpoints(deps),
     ...temporalCodecEndpoints(deps),
     ...erasureEndpoints(deps),

@@ -28,6 +28,8 @@ type CalledServices = Pick<
   | 'erasures'
   | 'zoneHealth'
   | 'zoneActs'
+  | 'matchPolicies'
+  | 'shadowReports'
   | 'supportCases'
   | 'strandedGoods'
   | 'rescue'

@@ -27,6 +27,8 @@ import {
 import { createErasures, type Erasures } from './erasures';
 import { createLiveMap, type LiveMap } from './liveMap';
 import { createNoticeGroups, type NoticeGroups } from './noticeGroups';
+import { createMatchPolicies, type MatchPolicies } from './matching/policies';
+import { createShadowReports, type ShadowReports } from './matching/shadowReports';
 import { createNoticeChannels, type NoticeChannels } from './noticeChannels';
 import { createNotices, type NoticeDeps } from './notices';
 import { createOrderChanges, type OrderChanges } from './orderChanges';
@@ -113,6 +115,8 @@ export type Services = {
   zoneHealth: ZoneHealth;
   noticeGroups: NoticeGroups;
   zoneActs: ZoneActs;
+  matchPolicies: MatchPolicies;
+  shadowReports: ShadowReports;
   audit: AuditService;
   liveMap: LiveMap;
   wake: Wake;
@@ -186,6 +190,8 @@ export function composeServices(deps: ServiceDeps): Services {
         minuteMs: escalation.minuteMs,
       },
     }),
+    matchPolicies: createMatchPolicies({ db, clock, notifyRelay }),
+    shadowReports: createShadowReports({ db, timeScale }),
     audit: createAuditService(createAuditChains(db, settings.database.statementTimeoutMs)),
     liveMap: createLiveMap({ db, map, clock }),
     wake: createWake({

@@ -59,6 +59,8 @@ export type Settings = {
   features: readonly FeatureSetting[];
   notices: NoticeSettings;
   noticeGroupUpdateMs: number;
+  /** When the matching of a city switches itself off. */
+  guardRails: { windowMs: number; minSample: number; unassignedMs: number };
   /** Whether drivers with a closed app get offers by web push. */
   pushesOffers: boolean;
   worker: WorkerSettings;
@@ -318,6 +320,11 @@ function servicePart(read: Read): Settings {
     features: featuresPart(read),
     notices,
     noticeGroupUpdateMs: seconds(read(SERVICE.noticeGroupUpdateSeconds)),
+    guardRails: {
+      windowMs: minutes(read(SERVICE.guardRailWindowMinutes)),
+      minSample: read(SERVICE.guardRailSample),
+      unassignedMs: minutes(read(SERVICE.guardRailUnassignedMinutes)),
+    },
     pushesOffers: notices.webPush !== null,
     worker: workerPart(read),
   };

@@ -450,6 +450,24 @@ export const SERVICE_VARIABLES = {
     { min: 1, max: 3_600 },
     'how often support and pager are told at most how the waiting deliveries of a zone fare',
   ),
+  guardRailWindowMinutes: whole(
+    'GUARD_RAIL_WINDOW_MINUTES',
+    60,
+    { min: 10, max: 1_440 },
+    'how far back the guard rails of the matching look',
+  ),
+  guardRailSample: whole(
+    'GUARD_RAIL_SAMPLE',
+    30,
+    { min: 10, max: 10_000 },
+    'fewer deliveries, answers or rounds break no guard rail',
+  ),
+  guardRailUnassignedMinutes: whole(
+    'GUARD_RAIL_UNASSIGNED_MINUTES',
+    10,
+    { min: 1, max: 240 },
+    'for the guard rails, a delivery that waits this long has found nobody in time',
+  ),
   ...PRIVACY_VARIABLES,
 
   workerHealthHost: word(

@@ -18,12 +18,14 @@ import { outboxBacklog } from '../adapters/postgres/outbox';
 import { readLatestHealth } from '../adapters/postgres/zoneHealthRows';
 import { createTemporalClock, requireTemporalTime } from '../adapters/temporal/temporalClock';
 import { createProcessLog } from '../adapters/processLog';
+import { createFeatureClient } from '../adapters/openfeature/featureClient';
 import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
 import { FOLLOWING_PRIMARY } from '../adapters/redis/primary';
 import { dataConverterOf } from '../adapters/temporal/payloadCodec';
 import { PositionArchive } from '../adapters/redis/positionArchive';
 import { createAnnouncedIntervals } from '../adapters/redis/sweepIntervals';
 import { composeRelayedServices, startFeatures } from '../services/compose';
+import { createFeatureService } from '../services/features/featureService';
 import { createReadiness } from '../services/readiness';
 import type { NoticeChannels } from '../services/noticeChannels';
 import { readSettings, startFailure } from '../settings';
@@ -79,9 +81,10 @@ async function main(): Promise<void> {
   });
   redis.on('error', (error) => log.warn({ err: error }, 'Redis'));
   const clock = Date.now;
+  const changeChannel = createFeatureChangeChannel(redis, log);
   const features = await startFeatures({
     db,
-    changeChannel: createFeatureChangeChannel(redis, log),
+    changeChannel,
     environment: settings.features,
     clock,
     log,
@@ -145,6 +148,15 @@ async function main(): Promise<void> {
     client,
     dispatcher,
     features,
+    featureService: createFeatureService({
+      db,
+      registry: features,
+      changeChannel,
+      client: createFeatureClient(features),
+      clock,
+      log,
+      notifyRelay,
+    }),
     presence,
     services,
     clock,

@@ -11,6 +11,8 @@ import { blankChanges } from '../adapters/postgres/orderChangeStore';
 import { pruneSent } from '../adapters/postgres/outbox';
 import { prunePositions } from '../adapters/postgres/positionRows';
 import { pruneFingerprints } from '../adapters/postgres/requestFingerprints';
+import { pruneRoundCounts } from '../adapters/postgres/guardRailRows';
+import { pruneShadowRounds } from '../adapters/postgres/shadowRows';
 import { createReevaluate, createRunningDeliveries } from '../adapters/temporal/runningDeliveries';
 import { createUnassignedRows } from '../adapters/postgres/unassignedRows';
 import { pruneHealth } from '../adapters/postgres/zoneHealthRows';
@@ -19,6 +21,8 @@ import { createErasureSweep } from '../activities/sweeps/erasures';
 import { createEscalationCheck, escalateAtOnce } from '../activities/sweeps/escalationCheck';
 import type { Services } from '../services/compose';
 import type { FeatureRegistry } from '../services/features/featureRegistry';
+import type { FeatureService } from '../services/features/featureService';
+import { createGuardRails, type GuardRails } from '../services/matching/guardRails';
 import { createLostDrivers } from '../activities/sweeps/lostDrivers';
 import { createOpenRowsSweep } from '../activities/sweeps/openRows';
 import type { Clock, Dispatcher, DriverMap } from '../services/ports';
@@ -38,10 +42,11 @@ export type SweepsDeps = {
   client: Client;
   dispatcher: Dispatcher;
   features: FeatureRegistry;
+  featureService: Pick<FeatureService, 'put'>;
   presence: PresenceActivities;
   services: Pick<
     Services,
-    'erasures' | 'store' | 'supportCases' | 'overdueStages' | 'noticeGroups' | 'zoneHealth'
+    'erasures' | 'store' | 'supportCases' | 'overdueStages' | 'noticeGroups' | 'zoneHealth' | 'matchPolicies'
   >;
   clock: Clock;
   settings: Settings;
@@ -85,7 +90,7 @@ export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<
     sweepLostDrivers: () => lost.sweepLostDrivers(),
     sweepWindows: windowsSweep(deps),
     sweepMatchingNet: matchingNetSweep(deps),
-    sweepZoneHealth: createZoneSweep(services),
+    sweepZoneHealth: createZoneSweep({ ...services, guardRails: guardRails(deps) }),
     verifyAudit: auditCheck(deps),
     sweepErasures: createErasureSweep({
       db,
@@ -103,6 +108,8 @@ export function createSweeps(deps: SweepsDeps): Record<SweepName, () => Promise<
       blankChanges: (olderThanMs) => blankChanges(db, olderThanMs),
       prunePositions: (olderThanMs) => prunePositions(db, olderThanMs),
       pruneFingerprints: (olderThanMs) => pruneFingerprints(db, olderThanMs),
+      pruneShadows: (olderThanMs) => pruneShadowRounds(db, olderThanMs),
+      pruneRoundCounts: (olderThanMs) => pruneRoundCounts(db, olderThanMs),
       positionsKeptMs: settings.positionsKeptMs,
       clock,
     }),
@@ -131,6 +138,27 @@ function matchingNetSweep({ db, features, dispatcher, clock, settings, log }: Sw
     netMs: settings.matchingNetMs,
     log,
     heartbeat: () => heartbeat(),
+  });
+}
+
+function guardRails({
+  db,
+  features,
+  featureService,
+  services,
+  clock,
+  settings,
+  log,
+}: SweepsDeps): GuardRails {
+  return createGuardRails({
+    db,
+    registry: features,
+    features: featureService,
+    policies: services.matchPolicies,
+    clock,
+    settings: settings.guardRails,
+    timeScale: settings.timeScale,
+    log,
   });
 }
 

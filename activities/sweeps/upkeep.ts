@@ -7,6 +7,8 @@ export type UpkeepReport = {
   changesBlanked: number;
   positionsForgotten: number;
   fingerprintsForgotten: number;
+  shadowsForgotten: number;
+  roundCountsForgotten: number;
 };
 
 export type UpkeepDeps = {
@@ -30,6 +32,10 @@ export type UpkeepDeps = {
   positionsKeptMs: number;
   /** The same for the fingerprints of requests with an idempotency key. */
   pruneFingerprints: (olderThanMs: number) => Promise<number>;
+  /** The same for what policies in shadow would have done. */
+  pruneShadows: (olderThanMs: number) => Promise<number>;
+  /** The same for how rounds ended. */
+  pruneRoundCounts: (olderThanMs: number) => Promise<number>;
   clock: Clock;
 };
 
@@ -38,6 +44,7 @@ const MONTHS_AHEAD = 3;
 const SENT_KEPT_MS = 24 * 3_600_000;
 /** Long enough to compare with the same hour of last week. */
 const HEALTH_KEPT_MS = 7 * 24 * 3_600_000;
+const ROUNDS_KEPT_MS = HEALTH_KEPT_MS;
 /** Longer than any client retries. */
 const FINGERPRINTS_KEPT_MS = 30 * 24 * 3_600_000;
 
@@ -51,6 +58,8 @@ export function createUpkeep({
   blankChanges,
   prunePositions,
   pruneFingerprints,
+  pruneShadows,
+  pruneRoundCounts,
   positionsKeptMs,
   clock,
 }: UpkeepDeps): () => Promise<UpkeepReport> {
@@ -65,6 +74,8 @@ export function createUpkeep({
     const changesBlanked = await untilNone(() => blankChanges(CHANGES_KEPT_MS));
     const positionsForgotten = await untilNone(() => prunePositions(positionsKeptMs));
     const fingerprintsForgotten = await untilNone(() => pruneFingerprints(FINGERPRINTS_KEPT_MS));
+    const shadowsForgotten = await untilNone(() => pruneShadows(ROUNDS_KEPT_MS));
+    const roundCountsForgotten = await untilNone(() => pruneRoundCounts(ROUNDS_KEPT_MS));
     const [made] = partitions;
     if (made.status === 'rejected') throw made.reason;
     return {
@@ -74,6 +85,8 @@ export function createUpkeep({
       changesBlanked,
       positionsForgotten,
       fingerprintsForgotten,
+      shadowsForgotten,
+      roundCountsForgotten,
     };
   };
 }

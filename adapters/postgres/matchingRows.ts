@@ -239,10 +239,3 @@ export async function readFinishing(
     LIMIT ${limit}`);
   return rows.map(({ id, status, lat, lng }) => ({ driverId: id, status, dropoff: { lat, lng } }));
 }
-
-/** Deliveries that wait leave it to the rounds as long as these come. */
-export async function markMatched(read: Read, cityId: string, at: number): Promise<void> {
-  await read(
-    sql`UPDATE cities SET matched_at = ${new Date(at).toISOString()}::timestamptz WHERE id = ${cityId}`,
-  );
-}

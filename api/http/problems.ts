@@ -176,6 +176,11 @@ export const PROBLEMS = {
     title: 'The feature was changed in the meantime',
     when: '`after` is not the last change: a newer change exists; `feature` shows the current setting.',
   },
+  MATCHING_CHANGED: {
+    status: 409,
+    title: 'What the city is matched by was changed in the meantime',
+    when: '`after` is not the last change: a newer change exists; `matching` shows what holds.',
+  },
   NOT_ON_BREAK: { status: 409, title: 'The driver is not on a break', when: 'There is no break to end.' },
   NOT_PAUSED: { status: 409, title: 'The driver is not paused', when: 'There is no pause to end.' },
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large', when: 'The body exceeds 100 kB.' },
@@ -238,6 +243,11 @@ export const PROBLEMS = {
     status: 422,
     title: 'No such city',
     when: 'The body names a city that does not exist.',
+  },
+  UNKNOWN_POLICY: {
+    status: 422,
+    title: 'No such policy',
+    when: 'The body names a policy of the matching, or a version of it, that does not exist.',
   },
   UNKNOWN_MERCHANT: {
     status: 422,

@@ -173,6 +173,8 @@ const NOT_GROWING = [
   'zones',
   'merchants',
   'feature_settings',
+  'matching_policies',
+  'city_matching',
   'audit_checks',
   '_prisma_migrations',
 ];

@@ -173,6 +173,16 @@ export function readCalls({ api, world }: Site, draw: Draw): Call[] {
         query: { cityId: draw.city(), key: draw.one('closed').id },
       }),
     ),
+    list('', 'GET /v2/ops/matching/policies', () => ({})),
+    call('GET /v2/ops/cities/:id/matching', () =>
+      api.ask('GET /v2/ops/cities/:id/matching', { params: { id: draw.city() } }),
+    ),
+    list('of a day', 'GET /v2/ops/matching/shadow', () => ({
+      cityId: draw.city(),
+      policy: 'standard',
+      from: day(3),
+      to: day(2),
+    })),
     list('', 'GET /v2/ops/zones/health', () => ({})),
     list('of one city', 'GET /v2/ops/zones/health', () => ({ cityId: draw.city() })),
     list('fresh', 'GET /v2/ops/zones/health', () => ({ cityId: draw.city(), fresh: 'true' })),

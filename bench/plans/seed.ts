@@ -385,6 +385,24 @@ function statementsOf(seed: Seed): [what: string, statement: string][] {
         FROM generate_series(1, 400) n`,
     ],
     [
+      'city_matching',
+      `INSERT INTO city_matching (city_id, live_id, live_percent, live_since, shadow_id, who, why)
+        SELECT id, 0, 100, ${now}, 0, 'olga', 'a test' FROM cities, generate_series(1, 10)`,
+    ],
+    [
+      'matching_round_counts',
+      `INSERT INTO matching_round_counts (city_id, minute, ended, slow, failed)
+        SELECT id, date_trunc('minute', now()) - n * interval '1 minute', 20, 1, 0
+        FROM cities, generate_series(1, 10000) n`,
+    ],
+    [
+      'shadow_rounds',
+      `INSERT INTO shadow_rounds (city_id, at, live_id, shadow_id, compared)
+        SELECT 'city-' || city_of(n), ${now} - k * interval '1 second', 0, 0,
+          jsonb_build_array(jsonb_build_array(id, '{"a":"OFFER","d":"x","p":1}', '{"a":"HOLD","d":"x","p":1}'))
+        FROM seed_plan WHERE k % 10 = 0`,
+    ],
+    [
       'audit_checks',
       `INSERT INTO audit_checks (started_at, finished_at, checked_to, problems)
         SELECT at, at + interval '5 minutes', at, '{"count":0,"named":[]}'

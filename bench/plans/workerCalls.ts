@@ -16,6 +16,8 @@ import {
 import { PositionArchive } from '../../adapters/redis/positionArchive';
 import { prunePositions } from '../../adapters/postgres/positionRows';
 import { pruneFingerprints } from '../../adapters/postgres/requestFingerprints';
+import { pruneRoundCounts } from '../../adapters/postgres/guardRailRows';
+import { pruneShadowRounds } from '../../adapters/postgres/shadowRows';
 import { createUnassignedRows } from '../../adapters/postgres/unassignedRows';
 import { createWebPushNotifier } from '../../adapters/notify/webPushNotifier';
 import { blankChanges } from '../../adapters/postgres/orderChangeStore';
@@ -28,6 +30,8 @@ import { createOpenRowsSweep } from '../../activities/sweeps/openRows';
 import { type Lane, LANES } from '../../services/outbox/outboxRelay';
 import { createMatching } from '../../activities/matching';
 import { createMatchingNet } from '../../activities/sweeps/matchingNet';
+import type { FeatureSetting } from '../../domain/features/rollout';
+import { createGuardRails } from '../../services/matching/guardRails';
 import { createPresence } from '../../activities/sweeps/presence';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
 import { deliveryWorkflowId } from '../../workflows/contract';
@@ -318,6 +322,13 @@ export function driverCalls(site: Site, draw: Draw): Call[] {
   ];
 }
 
+const matchedEverywhere = (): FeatureSetting => ({
+  feature: 'batch_matching',
+  state: 'ON',
+  rolloutPercent: 100,
+  cities: null,
+});
+
 /** A sweep reads all pages of its tables, so a few runs make many statements. */
 const some = (calls: Call[]): Call[] => calls.map((each) => ({ ...each, most: 5 }));
 
@@ -388,8 +399,20 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
     blankChanges: (olderThanMs) => blankChanges(db, olderThanMs),
     prunePositions: (olderThanMs) => prunePositions(db, olderThanMs),
     pruneFingerprints: (olderThanMs) => pruneFingerprints(db, olderThanMs),
+    pruneShadows: (olderThanMs) => pruneShadowRounds(db, olderThanMs),
+    pruneRoundCounts: (olderThanMs) => pruneRoundCounts(db, olderThanMs),
     positionsKeptMs: settings.positionsKeptMs,
     clock,
+  });
+  const guardRails = createGuardRails({
+    db,
+    registry: { environment: matchedEverywhere, isOn: () => true },
+    features: { put: async () => ({ outcome: 'notFound' }) },
+    policies: world.services.matchPolicies,
+    clock,
+    settings: settings.guardRails,
+    timeScale: 1,
+    log: quiet,
   });
   const DAY_MS = 86_400_000;
   const erasures = createErasureSweep({
@@ -439,6 +462,7 @@ export function sweepCalls(site: Site, draw: Draw): Call[] {
       () => lost.sweepLostDrivers(),
     ),
     call('sweep of zones', () => world.services.zoneHealth.compute(null)),
+    call('guard rails of the matching', () => guardRails.check()),
     callAfter(
       'sweep of notice groups',
       () => openGroups(db, draw.city()),

@@ -375,6 +375,23 @@ export function writeCalls(site: Site, draw: Draw): Call[] {
     call('POST /v2/ops/temporal-codec/decode', () =>
       api.ask('POST /v2/ops/temporal-codec/decode', { body: { payloads: [] } }),
     ),
+    call('PUT /v2/ops/matching/policies/:name', () =>
+      api.ask('PUT /v2/ops/matching/policies/:name', {
+        params: { name: 'bench' },
+        body: { weights: { lateness: randomInt(10) }, why: 'bench' },
+      }),
+    ),
+    call('PUT /v2/ops/cities/:id/matching', () =>
+      api.ask('PUT /v2/ops/cities/:id/matching', {
+        params: { id: draw.city() },
+        body: {
+          live: { name: 'standard', version: null },
+          livePercent: randomInt(101),
+          shadow: { name: 'standard', version: null },
+          why: 'bench',
+        },
+      }),
+    ),
     call('PUT /v2/ops/features/:name', () =>
       api.ask('PUT /v2/ops/features/:name', {
         params: { name: 'escalation' },

@@ -58,6 +58,14 @@ export type FeatureAnswer =
  */
 export type FeatureOverrideRequest = FeatureOverride & { after?: string | null };
 
+/** Who changes a feature, ops unless `kind` says otherwise, and what is told of it in the same transaction. */
+export type FeatureChangedBy = {
+  who: string;
+  why: string;
+  kind?: 'ops' | 'system';
+  messages?: readonly Message[];
+};
+
 /** What OpenFeature says of one subject; `why` null = it is on. */
 export type FeatureEvaluation = {
   on: boolean;
@@ -76,7 +84,7 @@ export type FeatureService = {
   put(
     feature: string,
     request: FeatureOverrideRequest,
-    by: { who: string; why: string },
+    by: FeatureChangedBy,
     correlationId: string,
   ): Promise<FeatureAnswer>;
   /** Whether a feature is on for a delivery (or driver), and why not. @returns null for an unknown feature */
@@ -110,7 +118,7 @@ export function createFeatureService(deps: FeatureServiceDeps): FeatureService {
 type Asked = {
   override: FeatureOverride;
   after: string | null | undefined;
-  by: { who: string; why: string };
+  by: FeatureChangedBy;
   correlationId: string;
 };
 
@@ -160,18 +168,18 @@ async function write(
     return { overtaken: true };
   const row = await writeFeatureRow(tx, feature, override, by);
   await record(tx, feature, { before, after: override, by, correlationId, at: clock() });
-  await enqueue(tx, `feature/${feature}`, correlationId, [await messageOf(tx, row)]);
+  await enqueue(tx, `feature/${feature}`, correlationId, [await messageOf(tx, row), ...(by.messages ?? [])]);
   return { row, before };
 }
 
-/** Why is in the row, which is history: it stays. */
+/** Why is in the row, which is history: it stays. What the service itself gives as a reason is in the entry too. */
 async function record(
   tx: Tx,
   feature: FeatureName,
   change: {
     before: FeatureOverride;
     after: FeatureOverride;
-    by: { who: string };
+    by: FeatureChangedBy;
     correlationId: string;
     at: number;
   },
@@ -179,10 +187,12 @@ async function record(
   const { before, after, by, correlationId, at } = change;
   const changing = { chain: `feature/${feature}`, subject: 'feature', id: feature, cityId: null } as const;
   const head = await lockChain(tx, changing.chain, NO_CITY);
-  const actor = { kind: 'ops', id: by.who } as const;
+  const { who: id, kind = 'ops' } = by;
+  const actor = { kind, id };
+  const why = kind === 'system' ? { why: by.why } : {};
   await recordChange(
     tx,
-    { changing, head, by: { by: actor, correlationId }, at },
+    { changing, head, by: { by: actor, correlationId, ...why }, at },
     settingsOf(before),
     settingsOf(after),
   );

@@ -1,6 +1,5 @@
 import {
   type FinishingRow,
-  markMatched,
   type MatchDriverRow,
   readFinishing,
   readMatchDrivers,
@@ -8,10 +7,13 @@ import {
   readUnmatched,
   type UnmatchedRow,
 } from '../../adapters/postgres/matchingRows';
+import { noteRound } from '../../adapters/postgres/guardRailRows';
+import { readCityMatching } from '../../adapters/postgres/policyRows';
 import { carriersOf } from '../../domain/driver/vehicles';
 import { type Point, travelEstimateMs, type TravelModel } from '../../domain/geo/places';
 import { type RankingLimits } from '../../domain/matching/candidate';
 import { expectedFreeAt } from '../../domain/matching/finishing';
+import { policyInForce, TURN_MS as POLICY_TURN_MS, type WeightChanges } from '../../domain/matching/policies';
 import { notBeforeOf, type PastChoice } from '../../domain/matching/refusals';
 import {
   type MatchDelivery,
@@ -34,14 +36,17 @@ import {
 import { inTurns } from './inTurns';
 import { isMatched } from './isMatched';
 import { roundSeconds, rounds } from './matchingMetrics';
+import { type ShadowRounds } from './shadowRounds';
 
 export type CityRoundsDeps = {
   read: Read;
   map: Pick<DriverMap, 'near' | 'members' | 'readViews'>;
   dispatcher: Pick<Dispatcher, 'propose'>;
   features: Features;
-  /** Who is asked for what: pure, in short steps. */
-  decide: (input: RoundInput<Point>) => Generator<void, Round>;
+  /** Who is asked for what: pure, in short steps. `changes`: what the policy changes of the standard weights. */
+  decide: (input: RoundInput<Point>, changes: WeightChanges) => Generator<void, Round>;
+  /** Decides a second time where the city has a policy in shadow. */
+  shadow: Pick<ShadowRounds, 'consider'>;
   clock: Clock;
   newId: NewId;
   limits: { ranking: RankingLimits; matchingNetMs: number; search: { escalatedRadiusMeters: number } };
@@ -91,6 +96,7 @@ export function createCityRounds(deps: CityRoundsDeps): CityRounds {
         return report;
       } catch (error) {
         rounds.inc({ outcome: 'failed' });
+        await noteRound(deps.read, cityId, { at: deps.clock(), end: 'failed' }).catch(() => undefined); // also away
         throw error;
       } finally {
         stop();
@@ -108,17 +114,32 @@ async function round(
 ): Promise<RoundReport & { outcome: Outcome }> {
   const { clock, features, read } = deps;
   const now = clock();
-  const rows = await readUnmatched(read, { cityId, limit: MOST_WAITING, now });
+  const [rows, matching] = await Promise.all([
+    readUnmatched(read, { cityId, limit: MOST_WAITING, now }),
+    readCityMatching(read, cityId),
+  ]);
+  const turnMs = POLICY_TURN_MS / deps.timeScale;
+  const live = policyInForce(matching, cityId, { at: now, turnMs });
   const waiting = rows.filter(({ deliveryId }) => isMatched(features, { cityId, deliveryId }));
   if (waiting.length === 0)
     return { waiting: 0, free: 0, proposed: 0, held: 0, comeBackInMs: null, outcome: 'nobody_waits' };
   const drivers = await driversFor(deps, cityId, waiting, now);
   const free = new Set(drivers.filter(({ freeAt }) => freeAt <= now).map(({ driverId }) => driverId));
-  const decided = free.size === 0 ? NOTHING : await decideFor(deps, waiting, drivers, now);
+  const input = free.size === 0 ? null : await inputOf(deps, waiting, drivers, now);
+  const decided = input === null ? NOTHING : await inTurns(deps.decide(input, live.weights));
   const isLate = clock() - now > ROUND_WITHIN_MS;
   const offers = isLate ? [] : decided.offers.filter(({ driverId }) => free.has(driverId));
   const failed = await propose(deps, offers, correlationId);
-  if (!isLate) await markMatched(read, cityId, clock());
+  await noteRound(read, cityId, { at: clock(), end: isLate ? 'slow' : 'ended' });
+  if (input && matching.shadow)
+    deps.shadow.consider({
+      cityId,
+      input,
+      askable: free,
+      live: { policy: live, round: decided },
+      policy: matching.shadow,
+      tookMs: clock() - now,
+    });
   const held = decided.held.length + decided.offers.length - offers.length;
   return {
     waiting: waiting.length,
@@ -150,27 +171,26 @@ function comeBackInMs(
 // ---- deciding ----
 
 /** The most urgent deliveries, as many as can be weighed. */
-async function decideFor(
+async function inputOf(
   deps: CityRoundsDeps,
   waiting: readonly UnmatchedRow[],
   drivers: readonly MatchDriver<Point>[],
   now: number,
-): Promise<Round> {
+): Promise<RoundInput<Point>> {
   const weighed = waiting.slice(0, Math.max(1, Math.floor(MOST_PAIRS / Math.max(1, drivers.length))));
   const past = await readPastChoices(
     deps.read,
     weighed.map(({ deliveryId }) => deliveryId),
   );
   const { travel, timeScale, limits } = deps;
-  const steps = deps.decide({
+  return {
     now,
     deliveries: weighed
       .map((row) => deliveryOf(row, past.get(row.deliveryId) ?? [], now, limits.ranking))
       .map((delivery) => meantDelivery(delivery, now, timeScale)),
     drivers: drivers.map((driver) => meantDriver(driver, now, timeScale)),
     travel: (from, to, vehicle) => travelEstimateMs(from, to, vehicle, travel),
-  });
-  return inTurns(steps);
+  };
 }
 
 function deliveryOf(

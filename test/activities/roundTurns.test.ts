@@ -32,6 +32,7 @@ test('other work has its turn after each long step of a decision', async () => {
     map: world.map,
     dispatcher: { propose: async () => {} },
     features: { isOn: () => true },
+    shadow: { consider: () => {} },
     decide: function* () {
       for (let step = 0; step < 6; step++) {
         turnsAtStep.push(turns);

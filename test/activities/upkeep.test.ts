@@ -7,6 +7,8 @@ import { auditPartitionsState, ensureAuditPartitions } from '../../adapters/post
 import { blankChanges } from '../../adapters/postgres/orderChangeStore';
 import { enqueue, pruneSent } from '../../adapters/postgres/outbox';
 import { prunePositions } from '../../adapters/postgres/positionRows';
+import { pruneRoundCounts } from '../../adapters/postgres/guardRailRows';
+import { pruneShadowRounds } from '../../adapters/postgres/shadowRows';
 import { pruneFingerprints } from '../../adapters/postgres/requestFingerprints';
 import { pruneHealth } from '../../adapters/postgres/zoneHealthRows';
 import { createUpkeep } from '../../activities/sweeps/upkeep';
@@ -226,6 +228,22 @@ describe('the sweep', () => {
     await db.requestFingerprint.createMany({
       data: [fingerprint(1, 31), fingerprint(2, 30.1), fingerprint(3, 29.9)],
     });
+    const shadow = (cityId: string, daysAgo: number) => ({
+      cityId,
+      at: new Date(Date.now() - daysAgo * 24 * HOUR_MS),
+      liveId: 0,
+      shadowId: 0,
+      compared: [],
+    });
+    const counts = (cityId: string, daysAgo: number) => ({
+      cityId,
+      minute: new Date(Date.now() - daysAgo * 24 * HOUR_MS),
+      ended: 1,
+      slow: 0,
+      failed: 0,
+    });
+    await db.matchingRoundCount.createMany({ data: [counts('old', 7.1), counts('young', 6.9)] });
+    await db.shadowRound.createMany({ data: [shadow('old', 7.1), shadow('young', 6.9)] });
     const keepUp = createUpkeep({
       ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
       pruneSent: (olderThanMs) => pruneSent(db, olderThanMs),
@@ -233,6 +251,8 @@ describe('the sweep', () => {
       blankChanges: (olderThanMs) => blankChanges(db, olderThanMs),
       prunePositions: (olderThanMs) => prunePositions(db, olderThanMs),
       pruneFingerprints: (olderThanMs) => pruneFingerprints(db, olderThanMs),
+      pruneShadows: (olderThanMs) => pruneShadowRounds(db, olderThanMs),
+      pruneRoundCounts: (olderThanMs) => pruneRoundCounts(db, olderThanMs),
       positionsKeptMs: 30 * 24 * HOUR_MS,
       clock: () => Date.UTC(2050, 10, 30),
     });
@@ -243,7 +263,10 @@ describe('the sweep', () => {
       changesBlanked: 1,
       positionsForgotten: 2,
       fingerprintsForgotten: 2,
+      shadowsForgotten: 1,
+      roundCountsForgotten: 1,
     });
+    expect((await db.shadowRound.findMany()).map(({ cityId }) => cityId)).toEqual(['young']);
     expect((await db.requestFingerprint.findMany()).map(({ keyHash }) => [...keyHash])).toEqual([[3]]);
     expect((await db.positionFix.findMany({ orderBy: { id: 'asc' } })).map(({ lat }) => lat)).toEqual([
       52, 53,

@@ -182,6 +182,8 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     blankChanges: async () => 0,
     prunePositions: async () => 0,
     pruneFingerprints: async () => 0,
+    pruneShadows: async () => 0,
+    pruneRoundCounts: async () => 0,
     positionsKeptMs: 1,
     clock,
   });
@@ -232,7 +234,10 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     positionsKeptMs: 86_400_000,
     heartbeat: () => {},
   });
-  const sweepZoneHealth = createZoneSweep(services);
+  const sweepZoneHealth = createZoneSweep({
+    ...services,
+    guardRails: { check: async () => ({ cities: 0, switchedOff: 0 }) },
+  });
   const verifyAudit = createAuditCheck({
     chains: createAuditChains(db),
     clock,

@@ -89,7 +89,7 @@ async function searched(
         driverId,
         offerId: await offer(deliveryId, driverId),
         way: 'OFFER',
-        state: 'ENDED',
+        state: 'COMPLETED',
         payCents: 700,
         startedAt: new Date(Date.now() + MINUTE),
         endedAt: new Date(Date.now() + 2 * MINUTE),

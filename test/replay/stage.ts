@@ -260,6 +260,12 @@ export class Stage {
     }
   }
 
+  /** Waits until the offer is not live any more. */
+  offerEnds({ offerId }: LiveOffer): Promise<true> {
+    const live = { id: offerId, state: 'LIVE' };
+    return eventually('the offer ends', async () => (await this.world.db.offer.count({ where: live })) === 0);
+  }
+
   /** Waits for the level in the row. */
   reaches({ deliveryId }: RunningDelivery, level: number): Promise<true> {
     return eventually(

@@ -183,6 +183,11 @@ export function readCalls({ api, world }: Site, draw: Draw): Call[] {
       from: day(3),
       to: day(2),
     })),
+    list('of a version', 'GET /v2/ops/matching/shadow', () => ({
+      cityId: draw.city(),
+      policy: 'standard',
+      version: '1',
+    })),
     list('', 'GET /v2/ops/zones/health', () => ({})),
     list('of one city', 'GET /v2/ops/zones/health', () => ({ cityId: draw.city() })),
     list('fresh', 'GET /v2/ops/zones/health', () => ({ cityId: draw.city(), fresh: 'true' })),

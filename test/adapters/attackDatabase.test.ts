@@ -58,6 +58,8 @@ describe('the outbox', () => {
       changesBlanked: 0,
       positionsForgotten: 0,
       fingerprintsForgotten: 0,
+      shadowsForgotten: 0,
+      roundCountsForgotten: 0,
     });
     goes.push(5, 0);
     await expect(

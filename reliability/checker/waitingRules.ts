@@ -133,7 +133,7 @@ function notLookedFor(
   return [
     {
       ...pendingViolationOf(deliveryId)(
-        'put off',
+        `put off ${searchAgainAt}`, // another search since then has put off another one
         `the delivery is SEARCHING, but its next search is only at ${iso(searchAgainAt)}`,
       ),
       since: wokenAt === -Infinity ? null : wokenAt,

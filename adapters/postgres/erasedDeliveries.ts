@@ -24,7 +24,7 @@ export async function lockAged(tx: Tx, before: number, limit: number): Promise<D
 
 /**
  * Erases what deliveries, locked by the caller, hold of people. Places become the centre of the city, addresses
- * empty. What was carried, when, for how much and by which driver stays, and so do the merchant's key and the
+ * empty; an offer of a trip no longer shows its stops. What was carried, when, for how much and by which driver stays, and so do the merchant's key and the
  * zone.
  */
 export async function eraseDeliveries(
@@ -56,9 +56,13 @@ export async function eraseDeliveries(
       FROM place WHERE stops.delivery_id = place.id
     ), o AS (
       UPDATE offers SET end_reason = CASE WHEN end_reason LIKE 'rescued: %' THEN 'RESCUED' ELSE end_reason END,
-        payload = payload || jsonb_build_object('pickup', place.shown || '{"notes": null}',
+        payload = payload - 'trip' || jsonb_build_object('pickup', place.shown || '{"notes": null}',
           'dropoff', place.shown)
       FROM place WHERE offers.delivery_id = place.id
+    ), t AS (
+      UPDATE offers SET payload = payload - 'trip'
+      WHERE trip_id IN (SELECT trip_id FROM offers WHERE delivery_id = ANY(${ids}) AND trip_id IS NOT NULL)
+        AND trip_seat = 0 AND delivery_id <> ALL(${ids})
     ), a AS (
       UPDATE assignments SET meeting_lat = NULL, meeting_lng = NULL, meeting_address = NULL,
         choice = choice - 'why'

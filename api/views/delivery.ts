@@ -99,6 +99,10 @@ const offerLine = z
     reachedAt: instantText.nullable(),
     endedAt: instantText.nullable(),
     endReason: z.string().nullable(),
+    tripId: z
+      .uuid()
+      .nullable()
+      .meta({ description: 'Offers of one trip are for several deliveries; null: for this one alone' }),
     choice: z
       .unknown()
       .meta({ description: 'The scores and exclusions behind the choice of the driver; ops only' }),
@@ -244,7 +248,7 @@ export function showDeliveryDetail(
 }
 
 function showOfferLine(offer: DeliveryHistory['offers'][number], { role }: Caller): unknown {
-  const { id: offerId, driverId, kind, state, round, endReason } = offer;
+  const { id: offerId, driverId, kind, state, round, endReason, tripId } = offer;
   return {
     offerId,
     driverId,
@@ -257,6 +261,7 @@ function showOfferLine(offer: DeliveryHistory['offers'][number], { role }: Calle
     reachedAt: iso(offer.reachedAt),
     endedAt: iso(offer.endedAt),
     endReason,
+    tripId,
     choice: role === 'ops' ? offer.choice : null,
   };
 }

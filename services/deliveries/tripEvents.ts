@@ -5,7 +5,6 @@ import { type OfferFacts } from '../../domain/delivery/offer';
 import { offerTrip, takeTrip, type TripDecision } from '../../domain/delivery/trip';
 import { type Clock } from '../ports';
 import { ImpossibleEvent, possible } from '../impossibleEvent';
-import { isMatched } from '../matching/isMatched';
 import { type DeliveryStore, type PartRead, type WrittenPart } from './deliveryStore';
 import { type DriverSearchDeps, outcomeOf, pickOf, searchDrivers, type SearchResult } from './driverSearch';
 import { shownTrip } from './shownTrip';
@@ -39,7 +38,7 @@ export async function offerTogether(
 ): Promise<readonly WrittenPart[] | null> {
   const { deliveryId, event, now, correlationId, check, contextOf } = attempt;
   const { proposal } = event;
-  if (!proposal || search.ranking.ranked.length === 0) return null;
+  if (!proposal || !mayBeAsked(search)) return null;
   const along = await searchAlong(deps, proposal, now);
   if (along.length === 0) return null;
   const searched: Searched[] = [{ deliveryId, search }, ...along];
@@ -81,11 +80,13 @@ async function searchAlong(
     })),
   );
   return searched.flatMap(({ deliveryId, search }) => {
-    if (!search || search.ranking.ranked.length === 0) return [];
-    return isMatched(deps.features, { cityId: search.facts.cityId, deliveryId })
-      ? [{ deliveryId, search }]
-      : [];
+    return search && mayBeAsked(search) ? [{ deliveryId, search }] : [];
   });
+}
+
+/** Whether the proposed driver may be. Where matching has been switched off meanwhile, the search was for anybody. */
+function mayBeAsked({ proposal, ranking }: SearchResult): boolean {
+  return proposal !== undefined && ranking.ranked.length > 0;
 }
 
 /** Null where there is nothing to search for. */

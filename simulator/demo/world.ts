@@ -173,7 +173,8 @@ async function setUpCity(connections: Connections, drivers: readonly DemoDriver[
         cityId: DEMO_CITY.cityId,
         name,
         vehicle,
-        offerVersion: isV1 ? null : 2,
+        offerVersion: isV1 ? null : 3,
+        capacity: isV1 || vehicle === 'BICYCLE' ? 1 : 2,
       }),
     );
 }

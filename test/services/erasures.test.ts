@@ -112,6 +112,35 @@ async function untilNothingIsLeft(): Promise<void> {
 
 const read = async (erasureId: string): Promise<Erasure | null> => erasures.read(erasureId, null);
 
+describe('an erasure of one delivery of a trip', () => {
+  test('leaves no stop of it in the offer of the others', async () => {
+    world.switches.batchMatching = true;
+    const cityId = await world.addCity();
+    const add = async (): Promise<string> => {
+      const { deliveryId } = await world.addDelivery({ cityId });
+      await tell(deliveryId, { kind: 'lookForDriver', freed: null });
+      return deliveryId;
+    };
+    const [lead, along] = [await add(), await add()];
+    await world.db.stop.updateMany({
+      where: { deliveryId: along },
+      data: { address: 'Prinsengracht 1', lat: 52.3702, contactPhone: '020-5550000', notes: 'ring twice' },
+    });
+    const driverId = await world.addDriver({ cityId, offerVersion: 3, capacity: 2 });
+    const proposal = { driverId, roundId: 'round-1', parts: [], along: [along] };
+    const { known } = await tell(lead, { kind: 'lookForDriver', freed: null, proposal });
+    world.switches.batchMatching = false;
+    expect(await saidOf(lead)).toContain('Prinsengracht');
+    await tell(lead, { kind: 'acceptOffer', offerId: known.offers[0]?.offerId ?? '', driverId });
+    await tell(along, { kind: 'cancelDelivery', by: OPS, reason: 'OPS_CANCELLED' });
+    await begin({ kind: 'CUSTOMER', phone: '020-5550000', name: null });
+    await untilNothingIsLeft();
+    const said = await saidOf(lead, along);
+    for (const word of ['Prinsengracht', 'ring twice', '52.3702']) expect(said).not.toContain(word);
+    expect(said).toContain('PICKUP street 1');
+  });
+});
+
 describe('an erasure by phone', () => {
   test('leaves nothing of the customer, and the trail proves itself', async () => {
     const { deliveryId, driverId } = await deliveryOf();

@@ -379,6 +379,39 @@ describe('a simulated driver', () => {
     expect(taken).toEqual(left);
   });
 
+  test('takes all deliveries of one offer, and carries each', async () => {
+    const world = service({ ends: 'never', firstNews: [OFFER] });
+    const statusOf = new Map<string, DeliveryStatus>([
+      ['d1', 'ASSIGNED'],
+      ['d2', 'ASSIGNED'],
+    ]);
+    world.client.accept = async () => ({
+      ...{ ok: true, assignmentId: 's1', at: Date.now() },
+      deliveries: [
+        { deliveryId: 'd1', offerId: 'o1', assignmentId: 's1' },
+        { deliveryId: 'd2', offerId: 'o2', assignmentId: 's2' },
+      ],
+    });
+    const { delivery } = world.client;
+    world.client.delivery = async (deliveryId) => {
+      const known = await delivery(deliveryId);
+      return known.ok ? { ...known, status: statusOf.get(deliveryId) ?? 'DELIVERED' } : known;
+    };
+    world.client.step = async (deliveryId, step) => {
+      const { to: status } = STEPS[step];
+      statusOf.set(deliveryId, status);
+      if ([...statusOf.values()].every((each) => each === 'DELIVERED')) world.over.abort();
+      return { ok: true, status };
+    };
+    const { driver, ledger } = driverOf(world);
+    await driver.work(world.over.signal);
+    expect(driver.counts).toMatchObject({ offers: 1, accepted: 1, delivered: 2 });
+    expect(ledger.all().filter(({ kind }) => kind === 'accepted')).toMatchObject([
+      { deliveryId: 'd1', offerId: 'o1', assignmentId: 's1' },
+      { deliveryId: 'd2', offerId: 'o2', assignmentId: 's2' },
+    ]);
+  });
+
   test('gives a delivery up and stops riding for it', async () => {
     const world = service({ ends: 'leave', firstNews: [OFFER] });
     const { driver, ledger } = driverOf({

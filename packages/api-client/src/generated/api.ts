@@ -12382,6 +12382,11 @@ export interface components {
             /** Format: date-time */
             endedAt: string | null;
             endReason: string | null;
+            /**
+             * Format: uuid
+             * @description Offers of one trip are for several deliveries; null: for this one alone
+             */
+            tripId: string | null;
             /** @description The scores and exclusions behind the choice of the driver; ops only */
             choice?: unknown;
         };

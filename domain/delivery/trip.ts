@@ -9,7 +9,7 @@ import { type OfferTrip } from '../notices/realtimeEvents';
 import { decide } from './decide';
 import { type DecisionContext } from './decisionContext';
 import { type Decision, type DeliveryState } from './deliveryState';
-import { type DeliveryEvent, type EventOf } from './events';
+import { type DeliveryEvent, type EventOf, type IncomingEvent } from './events';
 import { liveMates, MAX_TRIP_SEATS, type OfferFacts } from './offer';
 
 /** One delivery as it was read under lock, what happens to it, and in what context. */
@@ -25,14 +25,18 @@ export type TripDecision = { before: DeliveryState; decision: Decision };
 /** What the driver is shown of a trip of these deliveries, in this order. */
 export type ShowTrip = (deliveryIds: readonly string[]) => Omit<OfferTrip, 'tripId'>;
 
-/** The offers that an accept takes besides the one it names; empty where it takes none. */
-export function alsoTaken(
+/** An accept, and the offers that it takes besides the one it names, in the order of their seats. */
+export type AcceptOfTrip = { accept: EventOf<'acceptOffer'>; others: readonly OfferFacts[] };
+
+/** The event as an accept of a whole trip; null where it is none. */
+export function acceptOfTrip(
   { offers }: DeliveryState,
-  event: { kind: string; offerId?: string | null },
-): OfferFacts[] {
-  if (event.kind !== 'acceptOffer') return [];
+  event: DeliveryEvent | IncomingEvent,
+): AcceptOfTrip | null {
+  if (event.kind !== 'acceptOffer') return null;
   const named = offers.find(({ offerId }) => offerId === event.offerId);
-  return named?.state === 'LIVE' ? bySeat(liveMates(offers, named)) : [];
+  const others = named?.state === 'LIVE' ? bySeat(liveMates(offers, named)) : [];
+  return others.length > 0 ? { accept: event, others } : null;
 }
 
 function bySeat(offers: readonly OfferFacts[]): OfferFacts[] {

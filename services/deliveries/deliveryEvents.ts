@@ -13,7 +13,7 @@ import {
 } from '../../domain/delivery/deliveryState';
 import { actorOf, type DeliveryEvent, type IncomingEvent, rowsNamedBy } from '../../domain/delivery/events';
 import { type ChangeRequest } from '../../domain/orders/orderChange';
-import { alsoTaken } from '../../domain/delivery/trip';
+import { acceptOfTrip } from '../../domain/delivery/trip';
 import { ImpossibleEvent, possible } from '../impossibleEvent';
 import { type Clock, type Features, type NewId, type NotifyRelay } from '../ports';
 import { countChanges, countSearch, eventSeconds, observeReassignment } from './deliveryMetrics';
@@ -103,12 +103,11 @@ async function change(deps: DeliveryDeps, asked: Change): Promise<readonly Writt
     const offered = await offerTogether(deps, { ...asked, event }, search);
     if (offered) return offered;
   }
-  if (event.kind !== 'acceptOffer') return [await changeOne(deps, asked)];
   try {
     return [await changeOne(deps, asked)];
   } catch (error) {
     if (!(error instanceof TakesTogether)) throw error;
-    return takeTogether(deps, { ...asked, event }, error.offers);
+    return takeTogether(deps, asked, error.trip);
   }
 }
 
@@ -118,8 +117,8 @@ async function changeOne(deps: DeliveryDeps, asked: Change): Promise<WrittenPart
   const make = (state: DeliveryState, picked: readonly string[], order: ChangeRequest | null): Decision => {
     check();
     before = state;
-    const others = alsoTaken(state, event);
-    if (others.length > 0) throw new TakesTogether(others);
+    const trip = acceptOfTrip(state, event);
+    if (trip) throw new TakesTogether(trip);
     return possible(() =>
       decide(state, completed(deps, event, { search, picked, meeting, change: order }), context(state)),
     );
@@ -145,7 +144,7 @@ export async function answerFromRow(
     pickAtMost: 0,
   });
   if (!state) return { refused: 'NOT_FOUND', detail: 'no such delivery' };
-  if (alsoTaken(state, event).length > 0) return null;
+  if (acceptOfTrip(state, event)) return null;
   const whole = await completedUnlocked(deps.store, deliveryId, event);
   const { next, answer, orderWrite } = decide(state, whole, contextOf(deps, state, event, deps.clock()));
   return next === state && orderWrite === null ? answer : null;

@@ -1,8 +1,7 @@
 import { type DeliveryState } from '../../domain/delivery/deliveryState';
 import { type DecisionContext } from '../../domain/delivery/decisionContext';
 import { type EventOf, type IncomingEvent, type Proposal, rowsNamedBy } from '../../domain/delivery/events';
-import { type OfferFacts } from '../../domain/delivery/offer';
-import { offerTrip, takeTrip, type TripDecision } from '../../domain/delivery/trip';
+import { type AcceptOfTrip, offerTrip, takeTrip, type TripDecision } from '../../domain/delivery/trip';
 import { type Clock } from '../ports';
 import { ImpossibleEvent, possible } from '../impossibleEvent';
 import { type DeliveryStore, type PartRead, type WrittenPart } from './deliveryStore';
@@ -106,18 +105,16 @@ async function searchOne(
 
 /** The accept is of an offer of a trip: its other deliveries are taken in the same transaction, or none is. */
 export class TakesTogether extends Error {
-  constructor(readonly offers: readonly OfferFacts[]) {
+  constructor(readonly trip: AcceptOfTrip) {
     super('the offer is of a trip');
   }
 }
 
-type Accepting = Extract<IncomingEvent, { kind: 'acceptOffer' }>;
-
-/** Accepts the offer and these others of its trip, in one transaction (ADR 55). */
+/** Accepts all offers of the trip, in one transaction (ADR 55). */
 export async function takeTogether(
   { store }: Pick<TripDeps, 'store'>,
-  { deliveryId, correlationId, event, now, check, contextOf }: Attempt<Accepting>,
-  others: readonly OfferFacts[],
+  { deliveryId, correlationId, now, check, contextOf }: Attempt<IncomingEvent>,
+  { accept: event, others }: AcceptOfTrip,
 ): Promise<readonly WrittenPart[]> {
   const offers = [{ deliveryId, offerId: event.offerId }, ...others];
   const accepts = offers.map(({ offerId }) => ({ ...event, offerId }));

@@ -38,7 +38,13 @@ import { ESCALATION_LIMITS, type EscalatedState, stateAfterDue } from '../../dom
 import { NEW_CLOCK } from '../../domain/delivery/unassignedClock';
 import { LEAVE_REASONS, LOSS_REASONS } from '../../domain/driver/loss';
 import type { OfferFacts } from '../../domain/delivery/offer';
-import { alsoTaken, offerTrip, takeTrip, type TripDecision, type TripPart } from '../../domain/delivery/trip';
+import {
+  acceptOfTrip,
+  offerTrip,
+  takeTrip,
+  type TripDecision,
+  type TripPart,
+} from '../../domain/delivery/trip';
 import { RANKING_LIMITS } from '../../domain/matching/candidate';
 import { SEARCH_LIMITS } from '../../domain/matching/searchPlan';
 import { ownNetMs } from '../../domain/matching/waiting';
@@ -162,15 +168,14 @@ class World {
   /** An accept of an offer of a trip takes all of it, as the service does it. */
   tellAll(deliveryId: DeliveryId, event: DeliveryEvent): TripDecision[] {
     const state = this.read(deliveryId, event);
-    const others = alsoTaken(state, event);
-    if (event.kind === 'acceptOffer' && others.length > 0)
-      return this.writeAll(
-        takeTrip(
-          [{ deliveryId, offerId: event.offerId }, ...others].map(({ deliveryId: id, offerId }) =>
-            this.part(id as DeliveryId, { ...event, offerId }),
-          ),
-        ),
+    const trip = acceptOfTrip(state, event);
+    if (trip) {
+      const named = { deliveryId, offerId: trip.accept.offerId };
+      const parts = [named, ...trip.others].map(({ deliveryId: id, offerId }) =>
+        this.part(id as DeliveryId, { ...trip.accept, offerId }),
       );
+      return this.writeAll(takeTrip(parts));
+    }
     const { context } = this.part(deliveryId, event);
     return this.writeAll([{ before: state, decision: decide(state, event, context) }]);
   }

@@ -59,7 +59,7 @@ export async function readLastEntries(
 
 /**
  * Ends of these deliveries' offers that are recorded in the chains of other deliveries, because ops assigned
- * the driver there.
+ * the driver there, or one delivery of a trip ended the offers of all.
  */
 export async function readForeignEnds(
   reader: Reader,
@@ -148,4 +148,4 @@ const FOREIGN_ENDS = `SELECT o.delivery_id AS "deliveryId", e.kind, e.from_state
   e.driver_id AS "driverId", o.id AS "offerId"
   FROM offers o JOIN audit_entries e ON e.driver_id = o.driver_id AND e.at = o.ended_at
     AND e.detail->>'offerId' = o.id::text AND e.chain <> 'delivery/' || o.delivery_id
-  WHERE o.delivery_id = ANY($1::uuid[]) AND o.end_reason = 'DRIVER_ASSIGNED_BY_HAND'`;
+  WHERE o.delivery_id = ANY($1::uuid[]) AND (o.end_reason = 'DRIVER_ASSIGNED_BY_HAND' OR o.trip_id IS NOT NULL)`;

@@ -5,6 +5,7 @@ import type { Answer } from '../../domain/delivery/deliveryState';
 import type { IncomingEvent } from '../../domain/delivery/events';
 import type { EventResult } from '../../services/deliveries/deliveryEvents';
 import { createDispatchWorld, type DispatchWorld, type NewDriver, PICKUP } from '../support/dispatchWorld';
+import { readForeignEnds } from '../../reliability/checker/trail';
 import { brokenInvariants } from '../support/invariants';
 
 const OPS = { kind: 'ops', id: 'olga' } as const;
@@ -207,13 +208,17 @@ describe('an accept', () => {
 
 describe('the end of an offered trip', () => {
   test('by a no ends all of it, and each searches again at once', async () => {
-    const { driverId, lead, along, offerId } = await offered();
+    const { driverId, lead, along, offerId, alongOfferId } = await offered();
     await tell(lead, { kind: 'rejectOffer', offerId, driverId, reason: 'TOO_FAR' });
     expect(await offersOf([lead, along])).toMatchObject([
       { state: 'REJECTED', endReason: 'TOO_FAR' },
       { state: 'REJECTED', endReason: 'TOO_FAR' },
     ]);
     expect(await told([lead, along])).toEqual([along, along]);
+    // The checker finds the end of the other offer in the trail of the one that was answered.
+    const ends = await readForeignEnds(world.postgres.pool, [lead, along]);
+    expect(ends.get(along)).toMatchObject([{ kind: 'offer_rejected', offerId: alongOfferId }]);
+    expect(ends.get(lead)).toBeUndefined();
     const { known } = await tell(along, { kind: 'readDelivery' });
     expect(known).toMatchObject({ status: 'SEARCHING', offers: [], searchRound: 0 });
   });

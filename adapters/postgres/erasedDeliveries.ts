@@ -24,8 +24,8 @@ export async function lockAged(tx: Tx, before: number, limit: number): Promise<D
 
 /**
  * Erases what deliveries, locked by the caller, hold of people. Places become the centre of the city, addresses
- * empty; an offer of a trip no longer shows its stops. What was carried, when, for how much and by which driver stays, and so do the merchant's key and the
- * zone.
+ * empty; an offer of a trip no longer shows its stops. What was carried, when, for how much and by which driver
+ * stays, and so do the merchant's key and the zone.
  */
 export async function eraseDeliveries(
   tx: Tx,

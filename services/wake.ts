@@ -72,7 +72,9 @@ export function createWake(deps: WakeDeps): Wake {
       await createLiveMap(deps).syncDriver(driverId, entry);
       const free = await whereFree(deps, driverId);
       if (free === null) return null;
-      const { deliveryId, othersAreMatched } = await mostUrgent(deps, free, passed);
+      const { deliveryId, othersAreMatched } = free.hasWork
+        ? { deliveryId: null, othersAreMatched: await isAnyMatched(deps, free.cityId) }
+        : await mostUrgent(deps, free, passed);
       if (othersAreMatched) await callRound(deps, free, correlationId);
       if (deliveryId !== null)
         await deps.dispatcher.wake(deliveryId, { driverId, passed: [...passed, deliveryId], correlationId });
@@ -87,15 +89,22 @@ type FreeOnMap = {
   vehicle: VehicleKind | null;
   point: Point;
   fixAt: number;
+  /** At work, with room for more: a search would not find them, but a round does. */
+  hasWork: boolean;
 };
 
 /** The woken delivery can find only drivers with capacity who are on the map. */
 async function whereFree({ map }: WakeDeps, driverId: string): Promise<FreeOnMap | null> {
   const [view] = await map.readViews([driverId]);
   const { entry, on } = view ?? {};
-  if (!entry?.lastFix || !entry.hasRoom || !on?.city) return null;
+  if (!entry?.lastFix || !entry.hasRoom || !(on?.city || on?.busy)) return null;
   const { cityId, vehicle = null, lastFix } = entry;
-  return { driverId, cityId, vehicle, point: lastFix.point, fixAt: lastFix.receivedAt };
+  return { driverId, cityId, vehicle, point: lastFix.point, fixAt: lastFix.receivedAt, hasWork: !on.city };
+}
+
+async function isAnyMatched({ db, features, clock }: WakeDeps, cityId: string): Promise<boolean> {
+  const waiting = await readWaiting(db, { cityId, limit: PAGE, offset: 0, now: clock() });
+  return waiting.some(({ deliveryId }) => isMatched(features, { cityId, deliveryId }));
 }
 
 /** By the outbox, which puts calls together and loses none. */

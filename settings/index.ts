@@ -41,6 +41,7 @@ export type Settings = {
   /** How many deliveries one offer may be for. */
   tripMaxDeliveries: number;
   tripMaxExtraMs: number;
+  nextJobAheadMs: number;
   ranking: RankingLimits;
   /** In real time: divide travel times by `timeScale`. */
   travel: TravelModel;
@@ -261,6 +262,7 @@ function servicePart(read: Read): Settings {
     search: searchPart(read, seconds),
     matchingNetMs: seconds(read(SERVICE.matchingNetSeconds)),
     tripMaxDeliveries: read(SERVICE.tripMaxDeliveries),
+    nextJobAheadMs: minutes(read(SERVICE.nextJobAheadMinutes)),
     tripMaxExtraMs: minutes(read(SERVICE.tripMaxExtraMinutes)),
     ranking: {
       ...RANKING_LIMITS,

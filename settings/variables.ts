@@ -174,6 +174,12 @@ export const SERVICE_VARIABLES = {
     { min: 0, max: 240 },
     'how much later than alone a customer may get theirs for the sake of another of the same driver',
   ),
+  nextJobAheadMinutes: whole(
+    'NEXT_JOB_AHEAD_MINUTES',
+    5,
+    { min: 0, max: 60 },
+    'with batch_matching: how long before a drop-off a driver may be offered the next job; 0: not before it',
+  ),
   lapseExclusionMinutes: whole(
     'LAPSE_EXCLUSION_MINUTES',
     5,

@@ -72,6 +72,7 @@ function candidateFacts(row: Row, now: number): CandidateFacts {
     vehicle: row.vehicle_kind,
     room: row.capacity - row.live_offers - row.active_assignments,
     liveOffers: row.live_offers,
+    hasWork: row.active_assignments > 0,
     offerVersion: row.offer_version,
     shiftEndsAt: msOf(row.shift_ends_at),
     idleSince: msOf(row.idle_since),

@@ -138,6 +138,7 @@ type DriverRow = {
   capacity: number;
   live_offers: number;
   active_assignments: number;
+  next_slots: number;
   offer_version: number | null;
   shift_ends_at: Date | null;
   last_fix_at: Date | null;
@@ -149,7 +150,7 @@ type DriverRow = {
 export type ReadDriver = { facts: DriverFacts; auditHash: Uint8Array | null };
 
 const DRIVER_COLUMNS = sql`drivers.id, drivers.city_id, availability, availability_until, availability_reason,
-  pending, capacity, live_offers, active_assignments, offer_version,
+  pending, capacity, live_offers, active_assignments, next_slots, offer_version,
   shift_ends_at, last_fix_at, lapses_in_row, audit_hash`;
 
 function readDriverOf(row: DriverRow): ReadDriver {
@@ -165,6 +166,7 @@ function readDriverOf(row: DriverRow): ReadDriver {
       capacity: row.capacity,
       liveOffers: row.live_offers,
       activeAssignments: row.active_assignments,
+      nextSlots: row.next_slots,
       offerVersion: row.offer_version,
       shiftEndsAt: msOf(row.shift_ends_at),
       lastFixAt: msOf(row.last_fix_at),
@@ -212,19 +214,21 @@ export async function lockDriver(read: Read, driverId: string): Promise<ReadDriv
  * Locks the first `atMost` of these drivers, best first, that may take work and that no other transaction
  * holds: making an offer waits for no lock. Locks none where the delivery, whose row the caller has locked,
  * needs no driver.
+ * @param asNext whether a driver may get a next job beyond their capacity
  */
 export async function lockFirstFree(
   read: Read,
   deliveryId: string,
   driverIds: readonly string[],
-  atMost: number,
+  { atMost, asNext }: { atMost: number; asNext: boolean },
 ): Promise<ReadDriver[]> {
   if (driverIds.length === 0 || atMost === 0) return [];
   const rows = await read<DriverRow>(sql`
     SELECT ${DRIVER_COLUMNS} FROM unnest(${[...driverIds]}::uuid[]) WITH ORDINALITY AS ranked(id, place)
       JOIN drivers ON drivers.id = ranked.id
     WHERE availability IN ('AVAILABLE', 'BUSY') AND pending IS NULL AND live_offers = 0
-      AND live_offers + active_assignments < capacity
+      AND (active_assignments < capacity
+        OR (${asNext} AND active_assignments = capacity AND next_slots = 0 AND offer_version >= 2))
       AND EXISTS (SELECT FROM deliveries d WHERE d.id = ${deliveryId}::uuid
         AND d.status IN ('PENDING', 'SEARCHING') AND d.held_reason IS NULL)
     ORDER BY place LIMIT ${atMost} FOR UPDATE OF drivers SKIP LOCKED`);

@@ -25,6 +25,7 @@ import {
   readOpenCase,
 } from './deliveryRow';
 import { writeDecision, type WrittenRows } from './deliveryWriter';
+import { readWorkingDrivers } from './driverJobs';
 import { writtenEntry } from './mapEntryRow';
 import { readOrderChange, writeOrder } from './orderChangeRow';
 import { NO_LEASES } from '../../services/outbox/leasing';
@@ -87,6 +88,7 @@ export function createDeliveryStore(postgres: Postgres, leasing: Leasing = NO_LE
     orderChange: (deliveryId, changeId) => readOrderChange(read, deliveryId, changeId),
     searchFacts: (deliveryId, now) => readSearchFacts(read, deliveryId, now),
     candidates: (query) => readCandidates(read, query),
+    workingDrivers: (driverIds) => readWorkingDrivers(read, driverIds),
     othersWaiting: (query) => countOthersWaiting(read, query),
     meeting: async (deliveryId, meetingId) => {
       const row = await db.meetingPoint.findFirst({ where: { id: meetingId, deliveryId } });
@@ -137,11 +139,11 @@ type ReadState = {
  * after taking the locks is current.
  */
 async function readState(read: Read, deliveryId: string, touched: Touched): Promise<ReadState> {
-  const { driverIds, pickFrom, pickAtMost, changeId = null } = touched;
+  const { driverIds, pickFrom, pickAtMost, pickAsNext = false, changeId = null } = touched;
   const [delivery, involved, picked, rest, change] = await Promise.all([
     readDelivery(read, deliveryId, 'lock'),
     lockDriversOf(read, [deliveryId], driverIds),
-    lockFirstFree(read, deliveryId, pickFrom, pickAtMost),
+    lockFirstFree(read, deliveryId, pickFrom, { atMost: pickAtMost, asNext: pickAsNext }),
     readRest(read, deliveryId, touched),
     changeId === null ? null : readOrderChange(read, deliveryId, changeId),
   ]);
@@ -194,7 +196,7 @@ async function readTogether(read: Read, parts: readonly PartTouched[]): Promise<
   const [, involved, picked, rows] = await Promise.all([
     lockDeliveries(read, ids),
     lockDriversOf(read, ids, named),
-    lockFirstFree(read, first.deliveryId, pickFrom, pickAtMost),
+    lockFirstFree(read, first.deliveryId, pickFrom, { atMost: pickAtMost, asNext: false }),
     Promise.all(
       parts.map(({ deliveryId, touched }) =>
         Promise.all([readDelivery(read, deliveryId, 'lock'), readRest(read, deliveryId, touched)]),

@@ -181,7 +181,7 @@ const CHANGES = `
     FROM ${recordset('escalations', 'cases')} AS new WHERE escalations.id = new.id
   ), dr AS (
     UPDATE drivers SET live_offers = new.live_offers, active_assignments = new.active_assignments,
-      availability = new.availability,
+      next_slots = new.next_slots, availability = new.availability,
       availability_until = new.availability_until, availability_reason = new.availability_reason,
         pending = new.pending, shift_ends_at = new.shift_ends_at,
       availability_version = drivers.availability_version + 1, audit_hash = new.audit_hash,
@@ -318,6 +318,7 @@ function driverRow(driver: DriverFacts, auditHash: Uint8Array | null, at: number
     id: driver.driverId,
     live_offers: driver.liveOffers,
     active_assignments: driver.activeAssignments,
+    next_slots: driver.nextSlots,
     availability: driver.availability,
     availability_until: iso(driver.availabilityUntil),
     availability_reason: driver.availabilityReason,

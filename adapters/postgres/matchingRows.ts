@@ -154,6 +154,8 @@ export type MatchDriverRow = {
   /** How many deliveries one offer may be for: one, unless the app knows trips and nothing is in hand. */
   tripRoom: number;
   isAskable: boolean;
+  hasWork: boolean;
+  offerVersion: number | null;
   shiftEndsAt: number | null;
   idleSince: number | null;
   earnedTodayCents: number;
@@ -210,6 +212,8 @@ export async function readMatchDrivers(
       capacity: row.capacity,
       room,
       tripRoom: answersTrips(row.offer_version) && row.active_assignments === 0 ? room : Math.min(room, 1),
+      hasWork: row.active_assignments > 0,
+      offerVersion: row.offer_version,
       isAskable: isOnDuty && row.pending === null && row.live_offers === 0 && room > 0,
       shiftEndsAt: msOf(row.shift_ends_at),
       idleSince: msOf(row.idle_since),
@@ -232,6 +236,7 @@ export async function readFinishing(
     SELECT dr.id, d.status, o.lat, o.lng
     FROM drivers dr
     JOIN assignments a ON a.driver_id = dr.id AND a.state = 'ACTIVE'
+      AND (a.meeting_lat IS NULL OR a.picked_up_at IS NOT NULL)
     JOIN deliveries d ON d.id = a.delivery_id AND d.status IN ('PICKED_UP', 'AT_DROPOFF')
     JOIN stops o ON o.delivery_id = d.id AND o.kind = 'DROPOFF'
     WHERE dr.city_id = ${cityId} AND dr.availability = 'BUSY' AND dr.pending IS NULL AND dr.live_offers = 0

@@ -31,6 +31,7 @@ type SearchRow = {
   currency: string;
   distance_meters: number;
   ready_at: Date;
+  window_to: Date | null;
   offer_ttl_seconds: number | null;
   zone_id: string | null;
   widenings: Widening[] | null;
@@ -55,7 +56,7 @@ export async function readSearchFacts(
       d.held_reason, c.escalation_minutes AS city_escalation_minutes, c.locale AS city_locale, c.pay AS city_pay,
       c.matched_at, d.status, d.status_changed_at, d.search_at, d.city_id, d.parcel_size, d.search_round,
       d.escalation_level, d.pay_cents, d.bonus_cents, d.currency, d.distance_meters,
-      d.ready_at, d.zone_id, (${wideningsInForce(sql`d.city_id`, now)}) AS widenings, z.offer_ttl_seconds,
+      d.ready_at, d.window_to, d.zone_id, (${wideningsInForce(sql`d.city_id`, now)}) AS widenings, z.offer_ttl_seconds,
       m.name AS merchant_name, p.address AS pickup_address, p.lat AS pickup_lat, p.lng AS pickup_lng,
         p.notes AS pickup_notes,
       o.address AS dropoff_address, o.lat AS dropoff_lat, o.lng AS dropoff_lng
@@ -92,6 +93,7 @@ function searchFacts(row: SearchRow, now: number): SearchFacts {
     payCents: row.pay_cents,
     bonusCents: row.bonus_cents,
     readyAt: msOf(row.ready_at),
+    windowTo: msOf(row.window_to),
     pickup,
     zoneOfferTtlSeconds: row.offer_ttl_seconds,
     widenedToMeters: widenedMeters(row.widenings, row.zone_id, now),

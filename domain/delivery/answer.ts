@@ -2,7 +2,7 @@
 
 import { assign } from './changes/assignments';
 import { type ChangeSet } from './changes/changeSet';
-import { changeAvailability } from './changes/drivers';
+import { announceRoom, changeAvailability } from './changes/drivers';
 import { endLiveOffer } from './changes/offers';
 import { type Answer, NOTED, refuse, type Refusal } from './deliveryState';
 import { type EventOf } from './events';
@@ -37,6 +37,8 @@ function takeOffer(changes: ChangeSet, offer: OfferFacts): Answer {
   clearLapses(changes, driverId);
   for (const other of changes.liveOffers()) endLiveOffer(changes, other, 'WITHDRAWN', 'TAKEN_BY_ANOTHER');
   assign(changes, driverId, { way: 'OFFER', offerId, why: null, reason: 'offer accepted' });
+  // The city's matching may have more for a driver with room.
+  if (changes.features.batchMatching) announceRoom(changes, driverId);
   return acceptedAnswer(changes, offer);
 }
 

@@ -12,6 +12,8 @@ export type DispatchLimits = {
   /** How long a delivery waits for its city's matching before it searches by itself. */
   matchingNetMs: number;
   ranking: RankingLimits;
+  /** How long before they are free drivers may be offered their next job; 0 = not before. ADR 58. */
+  nextJobAheadMs: number;
   /** How much later than alone a customer may get theirs for the sake of another of the same driver. */
   tripMaxExtraMs: number;
   availability: AvailabilityLimits;

@@ -128,6 +128,8 @@ export type Chosen = {
   why: Record<string, unknown>;
   /** What the driver is shown: pay, both stops, distance, ready time. */
   payload: OfferPayload;
+  /** It would be the next job of a driver who is about to finish, beyond their capacity. */
+  isNext?: boolean;
 };
 
 /** Offers and assignments that a decision adds, with what their rows hold beyond the facts. */

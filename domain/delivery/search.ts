@@ -3,7 +3,7 @@
  * docs/behaviour.md#offers.
  */
 
-import { takesWork } from '../driver/availability';
+import { takesNextJob, takesWork } from '../driver/availability';
 import { answersOffers } from '../matching/candidate';
 import { searchBackoffMs } from '../matching/searchPlan';
 import { ownNetMs } from '../matching/waiting';
@@ -13,7 +13,7 @@ import { isAboutCarrier } from '../support/supportCase';
 import { assign } from './changes/assignments';
 import { type ChangeSet, iso } from './changes/changeSet';
 import { close } from './changes/closing';
-import { countOffer } from './changes/drivers';
+import { countOffer, openNextSlot } from './changes/drivers';
 import { noteOffer } from './changes/offers';
 import { callRound } from './changes/rounds';
 import { resolveCase } from './changes/supportQueue';
@@ -38,11 +38,16 @@ export function lookForDriver(
   escalateIfDue(changes);
   if (changes.delivery.heldReason !== null) return NOTED;
   if (search.isBroadcastOver) endBroadcast(changes);
-  const free = search.chosen.filter(({ driverId }) => takesWork(changes.driver(driverId)));
+  const free = search.chosen.filter((chosen) => isFree(changes, chosen));
   const best = free[0];
   if (best) askOrAssign(changes, { best, free, trip }, search);
   else nobodyFound(changes, search, { isWoken: freed !== null || proposal !== undefined });
   return NOTED;
+}
+
+function isFree(changes: ChangeSet, { driverId, isNext = false }: Chosen): boolean {
+  const driver = changes.driver(driverId);
+  return takesWork(driver) || (isNext && takesNextJob(driver));
 }
 
 /** No driver was found within `SEARCH_MAX_MINUTES`. docs/behaviour.md#deliveries. */
@@ -134,6 +139,7 @@ function makeOffers(changes: ChangeSet, chosen: readonly Chosen[], asking: Askin
 function makeOffer(changes: ChangeSet, chosen: Chosen, asking: Asking): void {
   const offer = newOffer(changes, chosen.driverId, asking);
   changes.addOffer(offer, chosen);
+  if (!takesWork(changes.driver(chosen.driverId))) openNextSlot(changes, chosen.driverId);
   countOffer(changes, chosen.driverId, 1);
   noteOffer(changes, 'offer_created', offer);
   announceOffer(changes, offer, chosen);

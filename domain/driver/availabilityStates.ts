@@ -44,6 +44,8 @@ export type DriverFacts = {
   capacity: number;
   liveOffers: number;
   activeAssignments: number;
+  /** 1 = they may have one more than their capacity: the next job of a driver who is about to finish. ADR 58. */
+  nextSlots: number;
   /** What the driver's app understands; null or 1 = v1. */
   offerVersion: number | null;
   /**
@@ -222,4 +224,11 @@ export function isFresh(
 export function takesWork(driver: DriverFacts): boolean {
   const onDuty = driver.availability === 'AVAILABLE' || driver.availability === 'BUSY';
   return onDuty && driver.pending === null && driver.liveOffers + driver.activeAssignments < driver.capacity;
+}
+
+/** Whether a driver can get a next job while their capacity is full: on duty, nothing pending, and none yet. */
+export function takesNextJob(driver: DriverFacts): boolean {
+  const { availability, pending, liveOffers, activeAssignments, capacity, nextSlots } = driver;
+  if (availability !== 'BUSY' || pending !== null || liveOffers > 0) return false;
+  return activeAssignments === capacity && nextSlots === 0;
 }

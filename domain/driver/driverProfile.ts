@@ -38,7 +38,8 @@ export function decideProfile(
   const work = liveOffers + activeAssignments;
   if (work > 0 && (fields.includes('cityId') || fields.includes('vehicleKind')))
     return hasWork('city and vehicle can be changed when the work is done');
-  if (next.capacity < work) return hasWork(`the driver has ${work} offers and jobs`);
+  if (fields.includes('capacity') && next.capacity < work)
+    return hasWork(`the driver has ${work} offers and jobs`);
   if (answersOffers(profile.offerVersion) && !answersOffers(next.offerVersion)) {
     if (requiresV2) return { kind: 'refused', code: 'V2_REQUIRED', detail: 'apps of v1 are no longer taken' };
     if (liveOffers > 0) return hasWork('an app of v1 could not answer the live offer');

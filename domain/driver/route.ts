@@ -6,6 +6,7 @@
 import type { DeliveryStatus } from '../delivery/status';
 import { type Point, type TravelModel, travelEstimateMs } from '../geo/places';
 import { insertDelivery, type RouteStop, timeRoute, type TimedStop } from '../matching/insertion';
+import { withinWindow } from '../matching/promise';
 import type { VehicleKind } from './vehicles';
 
 /** What a driver has to do for one of their deliveries. */
@@ -121,18 +122,7 @@ function isAtStop({ status }: RouteJob): boolean {
  * before that, so that nobody is late for the sake of another.
  */
 function promisedAt(job: RouteJob, place: Point | null, model: RouteModel): number {
-  const alone = aloneAt(job, place, model);
-  return withinWindow(alone, job.windowTo, model);
-}
-
-/** A promise that keeps the window, if it can be kept at all. */
-export function withinWindow(
-  aloneAtDropoff: number,
-  windowTo: number | null,
-  { maxExtraMs }: Pick<RouteModel, 'maxExtraMs'>,
-): number {
-  if (windowTo === null || aloneAtDropoff > windowTo) return aloneAtDropoff;
-  return Math.min(aloneAtDropoff, windowTo - maxExtraMs);
+  return withinWindow(aloneAt(job, place, model), job.windowTo, model.maxExtraMs);
 }
 
 function aloneAt(job: RouteJob, place: Point | null, model: RouteModel): number {

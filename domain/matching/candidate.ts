@@ -19,8 +19,14 @@ export type Candidate = {
   /** The time of the last known position. */
   fixAt: number | null;
   distanceMeters: number;
-  /** Time to the pickup, cached or estimated. */
+  /** Time to the pickup, cached or estimated; of a driver with work, in their route. */
   travelMs: number;
+  /** How many stops of their work come before the pickup; absent = they have no work. */
+  stopsBefore?: number;
+  /** A customer, of theirs or of this delivery, would get it too late if they took it besides their work. */
+  isTooLate?: boolean;
+  /** The delivery that they are about to finish, where this one may be offered as the next: it needs no room. */
+  nextAfter?: string;
   /** The planned end of the shift; null = open. */
   shiftEndsAt: number | null;
   /** Since when the driver has had no work; null = has work. */

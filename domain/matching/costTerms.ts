@@ -2,7 +2,9 @@
 
 import { carries, type VehicleKind } from '../driver/vehicles';
 import { type OwedPay, owedPay, payToCome } from './payToCome';
-import type { MatchDelivery, MatchDriver, MatchTerm, RoundInput, ScorePart } from './round';
+import type { MatchDelivery, MatchDriver, MatchRoute, MatchTerm, RoundInput, ScorePart } from './round';
+import { RouteBound } from './routeBound';
+import { tripInRoute } from './tripInRoute';
 import { type Trip, type TripTimes, tripTimes } from './trips';
 import type { MatchWeights } from './weights';
 
@@ -17,6 +19,7 @@ export const MATCH_TERMS: readonly MatchTerm[] = [
   'FAIRNESS',
   'ACCEPT_ODDS',
   'URGENCY',
+  'OTHERS_LATER',
 ];
 
 /** What all pairs of a round share. */
@@ -36,6 +39,7 @@ export class PairCosts<Place> {
   /** The terms of the pair reckoned last, in the order of `MATCH_TERMS`. */
   private readonly terms = new Float64Array(MATCH_TERMS.length);
   private readonly times = new Map<Trip<Place>, Map<VehicleKind, TripTimes>>();
+  private readonly bounds = new Map<string, RouteBound<Place>>();
   private readonly owed = new Map<string, OwedPay>();
   private readonly urgency = new Map<MatchDelivery<Place>, number>();
 
@@ -44,11 +48,36 @@ export class PairCosts<Place> {
   /** The cost in ms; infinite = this driver cannot take this trip, or may not. */
   costOf(trip: Trip<Place>, driver: MatchDriver<Place>): number {
     if (!mayTake(trip, driver, this.scene.now)) return Infinity;
+    if (driver.route) return this.costInRoute(trip, driver, driver.route);
     const times = pairTimes(trip, driver, this.scene);
     if (driver.shiftEndsAt !== null && times.pickAt >= driver.shiftEndsAt) return Infinity;
     const way = this.wayOf(trip, driver.vehicle);
     if (isTooLate(trip, way, times, this.scene.weights)) return Infinity;
     this.reckon(trip, driver, times, way);
+    return this.sum();
+  }
+
+  /** Of a driver with work only what the trip adds counts, and the delay of those who wait for them. */
+  private costInRoute(trip: Trip<Place>, driver: MatchDriver<Place>, route: MatchRoute<Place>): number {
+    const bound = this.boundOf(driver, route);
+    if (!trip.deliveries.every((delivery) => bound.mayFit(delivery))) return Infinity;
+    const found = tripInRoute(trip, driver, route, this.scene);
+    if (found === null) return Infinity;
+    if (driver.shiftEndsAt !== null && found.pickAt > driver.shiftEndsAt) return Infinity;
+    const { directMs } = this.wayOf(trip, driver.vehicle);
+    const { dropAfterMs, extraMs: endAfterMs } = found;
+    this.reckon(trip, driver, { toPickupMs: 0, ...found }, { dropAfterMs, directMs, endAfterMs });
+    this.terms[9] = this.scene.weights.goodsWait * found.othersLaterMs;
+    return this.sum();
+  }
+
+  private boundOf(driver: MatchDriver<Place>, route: MatchRoute<Place>): RouteBound<Place> {
+    let bound = this.bounds.get(driver.driverId);
+    if (!bound) this.bounds.set(driver.driverId, (bound = new RouteBound(driver, route, this.scene)));
+    return bound;
+  }
+
+  private sum(): number {
     let sum = 0;
     for (const cost of this.terms) sum += cost;
     return sum;
@@ -73,7 +102,7 @@ export class PairCosts<Place> {
   private reckon(
     trip: Trip<Place>,
     driver: MatchDriver<Place>,
-    { toPickupMs, arriveAt, pickAt }: PairTimes,
+    { toPickupMs, arriveAt, pickAt }: Omit<PairTimes, 'leaveAt'>,
     way: TripTimes,
   ): void {
     const { weights, driverTime, meanEarnedCents } = this.scene;
@@ -136,13 +165,16 @@ export class PairCosts<Place> {
   }
 }
 
-/** Times of a pair. The driver leaves as soon as they can. */
+/** Times of a pair. The driver leaves as soon as they can; with other work in hand, the pickup is in their route. */
 export function pairTimes<Place>(
   trip: Trip<Place>,
   driver: MatchDriver<Place>,
-  { now, travel, weights }: Scene<Place>,
+  scene: Scene<Place>,
 ): PairTimes {
+  const { now, travel, weights } = scene;
   const leaveAt = Math.max(now, driver.freeAt);
+  const found = driver.route ? tripInRoute(trip, driver, driver.route, scene) : null;
+  if (found) return { ...found, leaveAt, toPickupMs: found.arriveAt - leaveAt };
   const pickup = trip.deliveries[0]?.pickup.place ?? driver.place;
   const toPickupMs = travel(driver.place, pickup, driver.vehicle);
   const arriveAt = leaveAt + toPickupMs;

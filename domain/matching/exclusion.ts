@@ -11,6 +11,7 @@ export type Exclusion =
   | 'WRONG_VEHICLE'
   | 'HAS_LIVE_OFFER'
   | 'NO_ROOM'
+  | 'ROUTE_TOO_LATE'
   | 'OLD_APP'
   | 'ASKED_BY_BROADCAST'
   | 'STALE_POSITION'
@@ -57,8 +58,10 @@ function standingExclusion(candidate: Candidate, wanted: Wanted): Exclusion | nu
   if (candidate.leavesAfterWork) return 'LEAVES_AFTER_WORK';
   if (!carries(candidate.vehicle, wanted.parcelSize)) return 'WRONG_VEHICLE';
   if (candidate.liveOffers > 0) return 'HAS_LIVE_OFFER';
-  if (candidate.room <= 0) return 'NO_ROOM';
-  if (wanted.kind === 'BROADCAST' && !answersOffers(candidate.offerVersion)) return 'OLD_APP';
+  if (candidate.room <= 0 && candidate.nextAfter === undefined) return 'NO_ROOM';
+  if (candidate.isTooLate) return 'ROUTE_TOO_LATE';
+  const mustAnswer = wanted.kind === 'BROADCAST' || candidate.nextAfter !== undefined;
+  if (mustAnswer && !answersOffers(candidate.offerVersion)) return 'OLD_APP';
   if (wanted.kind === 'BROADCAST' && candidate.askedByBroadcast) return 'ASKED_BY_BROADCAST';
   return null;
 }

@@ -25,7 +25,11 @@ export type ChoiceWay = 'SINGLE' | 'BROADCAST' | 'DIRECT';
  * docs/behaviour.md#offers.
  */
 export function explainChoice(choice: Choice, driverId: string, way: ChoiceWay): string[] {
-  return choice.proposal ? explainProposal(choice.proposal) : explainSearch(choice, driverId, way);
+  const { nextAfter } = choice.ranked.find((each) => each.driverId === driverId) ?? {};
+  return [
+    ...(choice.proposal ? explainProposal(choice.proposal) : explainSearch(choice, driverId, way)),
+    ...(nextAfter === undefined ? [] : [`It is their next job, after delivery ${nextAfter}.`]),
+  ];
 }
 
 function explainProposal({ roundId, pair }: NonNullable<Choice['proposal']>): string[] {
@@ -65,8 +69,9 @@ function placeOf(ranked: readonly Ranked[], driverId: string, way: ChoiceWay): s
   ];
 }
 
-function scoreWords({ travelMs, distanceMeters, recentRejections, idleMs }: Score): string {
-  const way = `${minutes(travelMs)} to the pickup, ${kilometers(distanceMeters)} away`;
+function scoreWords({ travelMs, distanceMeters, recentRejections, idleMs, stopsBefore = 0 }: Score): string {
+  const after = stopsBefore > 0 ? ` after ${counted(stopsBefore, 'stop')} of their route` : '';
+  const way = `${minutes(travelMs)} to the pickup${after}, ${kilometers(distanceMeters)} away`;
   return `${way}, ${counted(recentRejections, 'recent refusal')}, idle for ${minutes(idleMs)}`;
 }
 
@@ -95,6 +100,7 @@ const EXCLUSION_WORDS: Readonly<Record<Exclusion, string>> = {
   WRONG_VEHICLE: 'since their vehicle does not carry the parcel',
   HAS_LIVE_OFFER: 'since they have another offer',
   NO_ROOM: 'since they have no room',
+  ROUTE_TOO_LATE: 'since a customer on their route, or of this delivery, would get it too late',
   OLD_APP: 'since their app answers no offers',
   ASKED_BY_BROADCAST: 'since the broadcast asked them already',
   STALE_POSITION: 'since their position is not fresh',

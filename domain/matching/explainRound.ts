@@ -40,6 +40,7 @@ const TERM_WORDS: Readonly<Record<MatchTerm, string>> = {
   FAIRNESS: 'earnings beside those of the others',
   ACCEPT_ODDS: 'the odds of a refusal',
   URGENCY: 'urgency',
+  OTHERS_LATER: 'the delay of the customers whom the driver has already',
 };
 
 function pairWords(pair: MatchPair, rival: MatchPair | null): string[] {

@@ -46,9 +46,6 @@ export type Insertion<Place> =
 
 /** Travel time in ms of this driver between two places. */
 type TravelMs<Place> = (from: Place, to: Place) => number;
-type Lateness = { deliveryId: string; lateMs: number };
-type Option<Place> = { stops: readonly TimedStop<Place>[]; latenesses: readonly Lateness[] };
-type Excess = { deliveryId: string; byMs: number };
 
 /**
  * Inserts a delivery where the route ends the soonest; of such places, where the customers together wait least.
@@ -60,30 +57,142 @@ export function insertDelivery<Place>(
   travelMs: TravelMs<Place>,
   maxLatenessMs: number,
 ): Insertion<Place> {
-  const before = timed(route, route.stops, travelMs);
-  const allowed = new Map(
-    latenessesOf(before).map(({ deliveryId, lateMs }) => [deliveryId, Math.max(maxLatenessMs, lateMs)]),
+  const count = route.stops.length;
+  const drive = new Drive(
+    route,
+    [...route.stops, delivery.pickup, delivery.dropoff],
+    travelMs,
+    maxLatenessMs,
   );
-  const excessOf = (option: Option<Place>): Excess => greatestExcess(option, allowed, maxLatenessMs);
-
-  const options = ordersWith(route, delivery).map((stops): Option<Place> => {
-    const timedStops = timed(route, stops, travelMs);
-    return { stops: timedStops, latenesses: latenessesOf(timedStops) };
-  });
-  const [first, ...others] = options;
-  if (first === undefined) return { refused: 'NO_ROOM' };
-
-  const [fitting, ...more] = options.filter((option) => excessOf(option).byMs <= 0);
-  if (fitting === undefined) {
-    const excesses = others.map(excessOf);
-    return { refused: 'TOO_LATE', ...excesses.reduce((a, b) => (b.byMs < a.byMs ? b : a), excessOf(first)) };
+  const endsBefore = drive.allow(count);
+  const loads = loadsOf(route.stops);
+  let best: Insert | null = null;
+  let nearest: { deliveryId: string; byMs: number } | null = null;
+  for (let pickAt = 0; pickAt <= count; pickAt++) {
+    for (let dropAt = pickAt; dropAt <= count; dropAt++) {
+      if ((loads[dropAt] ?? 0) >= route.capacity) break;
+      drive.through(pickAt, dropAt);
+      const { excessMs, endsAt, arrivals } = drive;
+      if (excessMs > 0) {
+        if (nearest === null || excessMs < nearest.byMs)
+          nearest = { deliveryId: drive.latest, byMs: excessMs };
+      } else if (
+        best === null ||
+        endsAt < best.endsAt ||
+        (endsAt === best.endsAt && arrivals < best.arrivals)
+      )
+        best = { pickAt, dropAt, endsAt, arrivals };
+    }
   }
-  const best = more.reduce((a, b) => (compareOptions(b, a) < 0 ? b : a), fitting);
+  if (best === null) return nearest === null ? { refused: 'NO_ROOM' } : { refused: 'TOO_LATE', ...nearest };
+  const stops = timed(route, withBoth(route.stops, delivery, best), travelMs);
   return {
-    stops: best.stops,
-    extraMs: endOf(best.stops, route) - endOf(before, route),
-    latenessMs: Object.fromEntries(best.latenesses.map(({ deliveryId, lateMs }) => [deliveryId, lateMs])),
+    stops,
+    extraMs: best.endsAt - endsBefore,
+    latenessMs: Object.fromEntries(
+      stops.flatMap((stop) =>
+        stop.kind === 'DROPOFF' ? [[stop.deliveryId, Math.max(0, stop.doneAt - stop.promisedAt)]] : [],
+      ),
+    ),
   };
+}
+
+/** Where the two stops go, counted in the stops of the old route, and what that gives. */
+type Insert = { pickAt: number; dropAt: number; endsAt: number; arrivals: number };
+
+function withBoth<Place>(
+  stops: readonly RouteStop<Place>[],
+  { pickup, dropoff }: InsertedDelivery<Place>,
+  { pickAt, dropAt }: Pick<Insert, 'pickAt' | 'dropAt'>,
+): RouteStop<Place>[] {
+  return [...stops.slice(0, pickAt), pickup, ...stops.slice(pickAt, dropAt), dropoff, ...stops.slice(dropAt)];
+}
+
+/**
+ * Drives many orders of the same stops: the last two of them are the pickup and the dropoff that are put in. A round
+ * of a city drives millions, so nothing is allocated on the way, and each leg is looked up once.
+ */
+class Drive<Place> {
+  /** Of the order driven last: by how much the latest delivery is over what it is allowed, and which that is. */
+  excessMs = 0;
+  latest = '';
+  endsAt = 0;
+  /** The sum of the instants at which the customers have their parcels. */
+  arrivals = 0;
+  private readonly legs: Float64Array;
+  private readonly allowed: Float64Array;
+  private last: number;
+  private arrivesAt = 0;
+  private doneAt = 0;
+
+  constructor(
+    private readonly start: DriverRoute<Place>,
+    private readonly stops: readonly RouteStop<Place>[],
+    private readonly travelMs: TravelMs<Place>,
+    maxLatenessMs: number,
+  ) {
+    this.legs = new Float64Array(stops.length * (stops.length + 1)).fill(-1);
+    this.allowed = new Float64Array(stops.length).fill(maxLatenessMs);
+    this.last = stops.length;
+  }
+
+  /** Drives the first stops alone: a delivery that is later than the limit there may be as late. Returns the end. */
+  allow(count: number): number {
+    this.begin();
+    for (let at = 0; at < count; at++) {
+      this.visit(at);
+      const stop = this.stops[at];
+      if (stop?.kind === 'DROPOFF')
+        this.allowed[at] = Math.max(this.allowed[at] ?? 0, this.doneAt - stop.promisedAt);
+    }
+    return this.endsAt;
+  }
+
+  through(pickAt: number, dropAt: number): void {
+    const count = this.stops.length - 2;
+    this.begin();
+    for (let at = 0; at <= count; at++) {
+      if (at === pickAt) this.visit(count);
+      if (at === dropAt) this.visit(count + 1);
+      if (at < count) this.visit(at);
+    }
+  }
+
+  private begin(): void {
+    this.last = this.stops.length;
+    this.endsAt = this.start.freeAt;
+    this.excessMs = -Infinity;
+    this.arrivals = 0;
+  }
+
+  private visit(at: number): void {
+    const stop = this.stops[at];
+    if (!stop) return;
+    if (this.stops[this.last]?.key !== stop.key) {
+      this.arrivesAt = this.endsAt + this.legMs(this.last, at, stop.place);
+      this.doneAt = this.arrivesAt + stop.visitMs / 2;
+    }
+    if (stop.kind === 'PICKUP') this.doneAt = Math.max(this.doneAt, stop.readyAt);
+    else this.note(at, stop.deliveryId, stop.promisedAt);
+    this.endsAt = this.doneAt + stop.visitMs / 2;
+    this.last = at;
+  }
+
+  private note(at: number, deliveryId: string, promisedAt: number): void {
+    const byMs = Math.max(0, this.doneAt - promisedAt) - (this.allowed[at] ?? 0);
+    this.arrivals += this.doneAt;
+    if (byMs <= this.excessMs) return;
+    this.excessMs = byMs;
+    this.latest = deliveryId;
+  }
+
+  /** From a stop, or from the start, which comes after the last of them. */
+  private legMs(from: number, to: number, place: Place): number {
+    const leg = from * this.stops.length + to;
+    const known = this.legs[leg] ?? -1;
+    if (known >= 0) return known;
+    return (this.legs[leg] = this.travelMs(this.stops[from]?.place ?? this.start.place, place));
+  }
 }
 
 /** The stops of a route with their times, as they are driven in this order without a needless wait. */
@@ -127,28 +236,6 @@ function exchanged<Place>(stop: RouteStop<Place>, arrivesAt: number, earliest: n
   return { ...stop, arrivesAt, doneAt, leavesAt: doneAt + stop.visitMs / 2 };
 }
 
-/** All orders of the stops with the delivery in it, pickup first, that never overload the driver with it. */
-function ordersWith<Place>(
-  { stops, capacity }: DriverRoute<Place>,
-  { pickup, dropoff }: InsertedDelivery<Place>,
-): RouteStop<Place>[][] {
-  const loads = loadsOf(stops);
-  const orders: RouteStop<Place>[][] = [];
-  for (let pickAt = 0; pickAt <= stops.length; pickAt++) {
-    for (let dropAt = pickAt; dropAt <= stops.length; dropAt++) {
-      if (loads.slice(pickAt, dropAt + 1).some((load) => load >= capacity)) break;
-      orders.push([
-        ...stops.slice(0, pickAt),
-        pickup,
-        ...stops.slice(pickAt, dropAt),
-        dropoff,
-        ...stops.slice(dropAt),
-      ]);
-    }
-  }
-  return orders;
-}
-
 /** How many parcels are on board before each stop, and after the last. */
 function loadsOf(stops: readonly RouteStop<unknown>[]): number[] {
   const ofKind = (kind: RouteStop<unknown>['kind']): number =>
@@ -156,40 +243,4 @@ function loadsOf(stops: readonly RouteStop<unknown>[]): number[] {
   const loads = [ofKind('DROPOFF') - ofKind('PICKUP')];
   for (const { kind } of stops) loads.push((loads.at(-1) ?? 0) + (kind === 'PICKUP' ? 1 : -1));
   return loads;
-}
-
-function latenessesOf(stops: readonly TimedStop<unknown>[]): Lateness[] {
-  return stops.flatMap((stop) =>
-    stop.kind === 'DROPOFF'
-      ? [{ deliveryId: stop.deliveryId, lateMs: Math.max(0, stop.doneAt - stop.promisedAt) }]
-      : [],
-  );
-}
-
-/** The delivery that is farthest over what it is allowed, or nearest to it. */
-function greatestExcess(
-  { latenesses }: Pick<Option<unknown>, 'latenesses'>,
-  allowed: ReadonlyMap<string, number>,
-  maxLatenessMs: number,
-): Excess {
-  return latenesses
-    .map(({ deliveryId, lateMs }) => ({
-      deliveryId,
-      byMs: lateMs - (allowed.get(deliveryId) ?? maxLatenessMs),
-    }))
-    .reduce((a, b) => (b.byMs > a.byMs ? b : a));
-}
-
-function compareOptions(a: Option<unknown>, b: Option<unknown>): number {
-  const ends = (a.stops.at(-1)?.leavesAt ?? 0) - (b.stops.at(-1)?.leavesAt ?? 0);
-  return ends || arrivalsOf(a) - arrivalsOf(b);
-}
-
-/** The sum of the instants at which the customers have their parcels. */
-function arrivalsOf({ stops }: Option<unknown>): number {
-  return stops.reduce((sum, { kind, doneAt }) => (kind === 'DROPOFF' ? sum + doneAt : sum), 0);
-}
-
-function endOf(stops: readonly TimedStop<unknown>[], { freeAt }: DriverRoute<unknown>): number {
-  return stops.at(-1)?.leavesAt ?? freeAt;
 }

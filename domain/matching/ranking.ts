@@ -11,10 +11,18 @@ export type Score = {
   idleMs: number;
   travelMs: number;
   distanceMeters: number;
+  /** How many stops of their work come first; absent = none. */
+  stopsBefore?: number;
 };
 
 /** A driver who may be asked. */
-export type Ranked = { driverId: string; offerVersion: number | null; score: Score };
+export type Ranked = {
+  driverId: string;
+  offerVersion: number | null;
+  score: Score;
+  /** The delivery that they are about to finish: this one would be their next job. */
+  nextAfter?: string;
+};
 
 /** A choice: who may be asked, best first, and who may not. Plain data, kept with the offer to explain it. */
 export type Ranking = { ranked: Ranked[]; excluded: Excluded[] };
@@ -37,7 +45,7 @@ export function rankCandidates(
 }
 
 function toRanked(
-  { driverId, offerVersion, ...facts }: Candidate,
+  { driverId, offerVersion, nextAfter, ...facts }: Candidate,
   now: number,
   limits: RankingLimits,
 ): Ranked {
@@ -48,8 +56,9 @@ function toRanked(
     idleMs: facts.idleSince === null ? 0 : Math.max(0, now - facts.idleSince),
     travelMs: facts.travelMs,
     distanceMeters: facts.distanceMeters,
+    ...(facts.stopsBefore ? { stopsBefore: facts.stopsBefore } : {}),
   };
-  return { driverId, offerVersion, score };
+  return { driverId, offerVersion, score, ...(nextAfter === undefined ? {} : { nextAfter }) };
 }
 
 /**

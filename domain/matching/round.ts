@@ -3,6 +3,7 @@
  * places of any kind that `Travel` knows. docs/behaviour.md#matching.
  */
 
+import type { RouteStop } from './insertion';
 import type { ParcelSize, VehicleKind } from '../driver/vehicles';
 
 /** A stop of a delivery. Stops with the same `key` are one place, such as the counter of one shop. */
@@ -45,7 +46,12 @@ export type MatchDriver<Place> = {
   guaranteedCents: number | null;
   /** The odds that they accept an offer, over 0 and up to 1. */
   acceptOdds: number;
+  /** The stops that are left of a driver who has work and room; absent = they have no work by `freeAt`. */
+  route?: MatchRoute<Place>;
 };
+
+/** The work of a driver who may take more: their stops, how much fits on board, and how late customers may be. */
+export type MatchRoute<Place> = { stops: readonly RouteStop<Place>[]; capacity: number; maxExtraMs: number };
 
 /** Travel time in ms between two places. */
 export type Travel<Place> = (from: Place, to: Place, vehicle: VehicleKind) => number;
@@ -70,7 +76,9 @@ export type MatchTerm =
   | 'PAY_TO_COME'
   | 'FAIRNESS'
   | 'ACCEPT_ODDS'
-  | 'URGENCY';
+  | 'URGENCY'
+  /** The delay of the customers whom the driver has already. */
+  | 'OTHERS_LATER';
 
 /** One driver for one or more deliveries of one trip, in the order of their dropoffs. */
 export type MatchPair = { driverId: string; deliveryIds: readonly string[]; parts: readonly ScorePart[] };

@@ -1,5 +1,6 @@
 /** Rounds weigh whole minutes, also where TIME_SCALE lets time pass faster. docs/behaviour.md#matching. */
 
+import type { RouteJob } from '../driver/route';
 import type { MatchDelivery, MatchDriver } from './round';
 
 /** An instant of a city whose time passes `timeScale` times as fast, as far from `now` as it is meant. */
@@ -45,5 +46,18 @@ export function meantDriver<Place>(
     freeAt: meant(freeAt),
     shiftEndsAt: shiftEndsAt === null ? null : meant(shiftEndsAt),
     idleSince: idleSince === null ? null : meant(idleSince),
+  };
+}
+
+/** A job of a driver with its instants as they are meant. */
+export function meantJob(job: RouteJob, now: number, timeScale: number): RouteJob {
+  const meant = (at: number | null): number | null => (at === null ? null : meantAt(at, now, timeScale));
+  const { readyAt, windowTo, arrivedAt, pickedUpAt } = job;
+  return {
+    ...job,
+    readyAt: meantAt(readyAt, now, timeScale),
+    windowTo: meant(windowTo),
+    arrivedAt: meant(arrivedAt),
+    pickedUpAt: meant(pickedUpAt),
   };
 }

@@ -78,6 +78,10 @@ const offerPayload = z
       .optional()
       .meta({ description: 'payCents as people of the city read it; absent in offers of release 2.1.0' }),
     toPickupMeters: z.int().meta({ description: 'Distance from the driver to the pickup' }),
+    afterDeliveryId: z
+      .uuid()
+      .optional()
+      .meta({ description: 'It is the next job, after this delivery of theirs; absent: it is not' }),
     trip: offerTrip.optional(),
   })
   .meta({ id: 'OfferPayload', description: 'The delivery as shown to the driver' });

@@ -22,11 +22,11 @@ const say =
   (invariant: Invariant, what: string): Violation => ({ invariant, what, deliveryId: null, driverId });
 
 /**
- * The counters equal the rows and stay within capacity. A driver has at most one live offer, or those of one
- * trip. BUSY drivers have work; AVAILABLE drivers have none (invariant 1).
+ * The counters equal the rows and stay within capacity and the next job. A driver has at most one live offer,
+ * or those of one trip. BUSY drivers have work; AVAILABLE drivers have none (invariant 1).
  */
 export function countProblems(
-  { driverId, availability, capacity, liveOffers, activeAssignments }: RecordedDriver,
+  { driverId, availability, capacity, nextSlots, liveOffers, activeAssignments }: RecordedDriver,
   { live, active, isTrip = false }: Held,
 ): Violation[] {
   const broken = say(driverId);
@@ -38,7 +38,7 @@ export function countProblems(
     problems.push(
       broken(1, `driver ${driverId} counts ${activeAssignments} active assignments; the rows: ${active}`),
     );
-  if (Math.max(live + active, liveOffers + activeAssignments) > capacity)
+  if (Math.max(live + active, liveOffers + activeAssignments) > capacity + nextSlots)
     problems.push(broken(1, `driver ${driverId} exceeds their capacity of ${capacity}`));
   const isAsCounted =
     availability === 'BUSY' ? activeAssignments > 0 : availability !== 'AVAILABLE' || activeAssignments === 0;

@@ -14,8 +14,8 @@ export const ROW_RULES: readonly { says: string; broken: string }[] = [
       WHERE active_assignments <> (SELECT count(*) FROM assignments WHERE driver_id = d.id AND state = 'ACTIVE')`,
   },
   {
-    says: 'holds no more than its capacity',
-    broken: `SELECT id FROM drivers WHERE live_offers + active_assignments > capacity`,
+    says: 'holds no more than its capacity and its next job',
+    broken: `SELECT id FROM drivers WHERE live_offers + active_assignments > capacity + next_slots`,
   },
   {
     says: 'is BUSY exactly while it has work',

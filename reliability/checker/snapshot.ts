@@ -104,7 +104,7 @@ export const ms = (column: string): string => `(extract(epoch FROM ${column}) * 
 const inCities = (column: string): string => `($1::text[] IS NULL OR ${column} = ANY($1::text[]))`;
 
 const DRIVERS = `SELECT id AS "driverId", availability, capacity, live_offers AS "liveOffers",
-  active_assignments AS "activeAssignments", city_id AS "cityId",
+  active_assignments AS "activeAssignments", next_slots AS "nextSlots", city_id AS "cityId",
     pending IS NOT NULL AS "hasPendingChange", availability_version::float8 AS version,
       ${ms('last_fix_at')} AS "fixAt", encode(audit_hash, 'hex') AS "auditHash"
   FROM drivers WHERE ${inCities('city_id')}`;

@@ -199,7 +199,7 @@ export function assignedTwice({
   deliveries,
   drivers,
 }: Pick<HostileEvidence, 'deliveries' | 'drivers'>): string[] {
-  const spanOf = ({ startedAt, endedAt }: RecordedAssignment): Span => ({
+  const spanOf = ({ startedAt, endedAt }: Pick<RecordedAssignment, 'startedAt' | 'endedAt'>): Span => ({
     from: startedAt,
     to: endedAt ?? Infinity,
   });
@@ -207,9 +207,10 @@ export function assignedTwice({
     .filter(({ assignments }) => mostAtOnce(assignments.map(spanOf)) > 1)
     .map(({ deliveryId }) => `delivery ${deliveryId} had two drivers at once`);
   const over = drivers.filter(({ driverId, capacity }) => {
-    const spans = deliveries.flatMap(({ assignments }) =>
-      assignments.filter((each) => each.driverId === driverId).map(spanOf),
+    const theirs = deliveries.flatMap(({ assignments }) =>
+      assignments.filter((each) => each.driverId === driverId),
     );
+    const spans = theirs.map((each) => spanOf(afterOneOnBoard(each, theirs)));
     return mostAtOnce(spans.map(({ from, to }) => ({ from: from + ROW_WAIT_MS, to }))) > capacity;
   });
   return [
@@ -218,6 +219,24 @@ export function assignedTwice({
       ({ driverId, capacity }) => `driver ${driverId} had more than ${capacity} deliveries at once`,
     ),
   ];
+}
+
+/** A next job, got with the goods of another on board, takes its place when that one ends. */
+function afterOneOnBoard(
+  job: RecordedAssignment,
+  theirs: readonly RecordedAssignment[],
+): Pick<RecordedAssignment, 'startedAt' | 'endedAt'> {
+  const { startedAt, endedAt } = job;
+  const onBoard = theirs.find(
+    (each) =>
+      each !== job &&
+      each.pickedUpAt !== null &&
+      each.pickedUpAt < startedAt &&
+      (each.endedAt ?? Infinity) > startedAt,
+  );
+  if (!onBoard) return job;
+  const begins = Math.min(onBoard.endedAt ?? Infinity, endedAt ?? Infinity);
+  return { startedAt: begins, endedAt };
 }
 
 /** Intervals that only touch do not overlap. */

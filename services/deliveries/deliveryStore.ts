@@ -9,6 +9,7 @@ import { type Point } from '../../domain/geo/places';
 import { type ChangeRequest } from '../../domain/orders/orderChange';
 import { type Message } from '../../domain/notices/message';
 import { type ShownDelivery } from '../../domain/notices/realtimeEvents';
+import { type WorkingDriverRow } from '../../adapters/postgres/driverJobs';
 import { type Candidate } from '../../domain/matching/candidate';
 
 /**
@@ -20,6 +21,8 @@ export type Touched = {
   driverIds: readonly string[];
   pickFrom: readonly string[];
   pickAtMost: number;
+  /** Whether a driver may be picked for a next job, beyond their capacity. */
+  pickAsNext?: boolean;
   /** The change of the order that the event names. */
   changeId?: string | null;
 };
@@ -48,6 +51,8 @@ export type SearchFacts = {
   /** Without the bonus. */
   payCents: number;
   readyAt: number;
+  /** The end of the promised window; null = none. */
+  windowTo: number | null;
   pickup: Point;
   zoneOfferTtlSeconds: number | null;
   /** How far ops let the searches of its zone or city reach at least; null: as far as usual. */
@@ -57,7 +62,13 @@ export type SearchFacts = {
 } & EscalatedState;
 
 /** A candidate as known to the store. The map adds position and time. */
-export type CandidateFacts = Omit<Candidate, 'fixAt' | 'distanceMeters' | 'travelMs'>;
+export type CandidateFacts = Omit<
+  Candidate,
+  'fixAt' | 'distanceMeters' | 'travelMs' | 'stopsBefore' | 'isTooLate' | 'nextAfter'
+> & {
+  /** Whether they have an active assignment. */
+  hasWork: boolean;
+};
 export type CandidateQuery = {
   deliveryId: string;
   driverIds: readonly string[];
@@ -101,6 +112,8 @@ export interface DeliveryStore {
   readUnlocked(deliveryId: string, touched: Touched): Promise<DeliveryState | undefined>;
   searchFacts(deliveryId: string, now: number): Promise<SearchFacts | undefined>;
   candidates(query: CandidateQuery): Promise<CandidateFacts[]>;
+  /** Those of these drivers who have work, with their jobs in the order in which they got them. */
+  workingDrivers(driverIds: readonly string[]): Promise<WorkingDriverRow[]>;
   /** How many other deliveries of the city wait for a driver, counted up to `atMost`. */
   othersWaiting(query: { cityId: string; deliveryId: string; atMost: number }): Promise<number>;
   /** A change of the order that was kept, with the order as it is. */

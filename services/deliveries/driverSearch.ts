@@ -2,8 +2,8 @@ import { type Inconclusive, type Proposal, type SearchOutcome } from '../../doma
 import { type DispatchLimits } from '../../domain/delivery/decisionContext';
 import { type Chosen } from '../../domain/delivery/deliveryState';
 import { limitsIn, stateAfterDue } from '../../domain/delivery/escalation';
-import { distanceMeters, type TravelModel, travelMsFor } from '../../domain/geo/places';
-import { type Candidate, type Wanted } from '../../domain/matching/candidate';
+import { distanceMeters, type TravelModel } from '../../domain/geo/places';
+import { type Wanted } from '../../domain/matching/candidate';
 import { nextExclusionEndsAt } from '../../domain/matching/exclusion';
 import { rankCandidates, type Ranking } from '../../domain/matching/ranking';
 import { type MatchPair } from '../../domain/matching/round';
@@ -17,10 +17,11 @@ import { ImpossibleEvent } from '../impossibleEvent';
 import { isMatched } from '../matching/isMatched';
 import { type DriverMap, type Features, type NearDriver } from '../ports';
 import { netSearches, searchesWithoutMap } from './deliveryMetrics';
-import { type CandidateFacts, type DeliveryStore, type SearchFacts, type Touched } from './deliveryStore';
+import { candidatesOf } from './candidateRoutes';
+import { type DeliveryStore, type SearchFacts, type Touched } from './deliveryStore';
 
 export type DriverSearchDeps = {
-  store: Pick<DeliveryStore, 'searchFacts' | 'candidates' | 'othersWaiting'>;
+  store: Pick<DeliveryStore, 'searchFacts' | 'candidates' | 'workingDrivers' | 'othersWaiting'>;
   map: DriverMap;
   features: Features;
   limits: DispatchLimits;
@@ -44,7 +45,8 @@ export type SearchResult = {
 };
 
 type SearchPlan = Pick<SearchResult, 'facts' | 'kind' | 'isBroadcastOver' | 'radiusMeters'>;
-type SearchRun = { deliveryId: string; limit: number; now: number };
+/** `asNext`: whether a driver who is about to finish may be asked for it as their next job. */
+type SearchRun = { deliveryId: string; limit: number; now: number; asNext?: boolean };
 
 /** The number of nearest drivers that one search reads. It reads more if none of them can be held. */
 const LOOKED_AT = 50;
@@ -115,7 +117,8 @@ async function searchProposed(
   const proposal = { roundId, pair: { driverId, deliveryIds: [run.deliveryId, ...along], parts } };
   const near = await whereIs(deps, plan, driverId);
   if (near === null) return { ...plan, near: [], ranking: NOBODY, inconclusive: 'MAP_AWAY', proposal };
-  return { ...plan, near, ranking: await rankNear(deps, plan, near, run), inconclusive: null, proposal };
+  const ranking = await rankNear(deps, plan, near, { ...run, asNext: plan.kind === 'SINGLE' });
+  return { ...plan, near, ranking, inconclusive: null, proposal };
 }
 
 /** Null if the map is unavailable. */
@@ -142,10 +145,11 @@ async function whereIs(
 export function pickOf(
   { limits }: Pick<DriverSearchDeps, 'limits'>,
   result: SearchResult | null,
-): Pick<Touched, 'pickFrom' | 'pickAtMost'> {
+): Pick<Touched, 'pickFrom' | 'pickAtMost' | 'pickAsNext'> {
   return {
     pickFrom: result?.ranking.ranked.map(({ driverId }) => driverId) ?? [],
     pickAtMost: result?.kind === 'BROADCAST' ? limits.escalation.waveSize : 1,
+    pickAsNext: result?.ranking.ranked.some(({ nextAfter }) => nextAfter !== undefined) ?? false,
   };
 }
 
@@ -251,7 +255,7 @@ async function rankNear(
   deps: DriverSearchDeps,
   { facts, kind }: SearchPlan,
   near: readonly NearDriver[],
-  { deliveryId, now }: Omit<SearchRun, 'limit'>,
+  { deliveryId, now, asNext = false }: Omit<SearchRun, 'limit'>,
 ): Promise<Ranking> {
   const { parcelSize, payCents, bonusCents, readyAt, escalationLevel: level, broadcastSince } = facts;
   const known = await deps.store.candidates({
@@ -261,24 +265,10 @@ async function rankNear(
     now,
   });
   return rankCandidates(
-    candidatesOf(deps, near, known),
+    await candidatesOf(deps, { deliveryId, facts, now, asNext }, near, known),
     { kind, parcelSize, payCents: payCents + bonusCents, readyAt, level, now },
     withEarningsStepOf(facts.cityPay, deps.limits.ranking),
   );
-}
-
-function candidatesOf(
-  { travel, timeScale }: DriverSearchDeps,
-  near: readonly NearDriver[],
-  known: readonly CandidateFacts[],
-): Candidate[] {
-  const factsOf = new Map(known.map((facts) => [facts.driverId, facts]));
-  return near.flatMap(({ driverId, fixAt, distanceMeters }) => {
-    const facts = factsOf.get(driverId);
-    if (!facts) return [];
-    const travelMs = travelMsFor(distanceMeters, facts.vehicle, travel) / timeScale;
-    return [{ ...facts, fixAt, distanceMeters, travelMs }];
-  });
 }
 
 /** A zone may set its offer time-out; otherwise the setting applies. */
@@ -307,7 +297,7 @@ function chosenOf(
   { facts, kind, ranking, near, radiusMeters, proposal }: SearchResult,
   driverId: string,
 ): Chosen {
-  const toPickup = near.find((each) => each.driverId === driverId);
+  const { score, nextAfter } = ranking.ranked.find((each) => each.driverId === driverId) ?? {};
   const payCents = facts.payCents + facts.bonusCents;
   return {
     driverId,
@@ -324,7 +314,9 @@ function chosenOf(
       ...facts.shown,
       payCents,
       payText: moneyText(payCents, facts.shown.currency, facts.cityLocale),
-      toPickupMeters: Math.round(toPickup?.distanceMeters ?? 0),
+      toPickupMeters: Math.round(score?.distanceMeters ?? 0),
+      ...(nextAfter === undefined ? {} : { afterDeliveryId: nextAfter }),
     },
+    ...(nextAfter === undefined ? {} : { isNext: true }),
   };
 }

@@ -11,8 +11,9 @@ import { noteRound } from '../../adapters/postgres/guardRailRows';
 import { readCityMatching } from '../../adapters/postgres/policyRows';
 import { carriersOf } from '../../domain/driver/vehicles';
 import { type Point, travelEstimateMs, type TravelModel } from '../../domain/geo/places';
-import { type RankingLimits } from '../../domain/matching/candidate';
+import { answersOffers, type RankingLimits } from '../../domain/matching/candidate';
 import { expectedFreeAt } from '../../domain/matching/finishing';
+import { isSoonEnough } from '../../domain/matching/nextJob';
 import { policyInForce, TURN_MS as POLICY_TURN_MS, type WeightChanges } from '../../domain/matching/policies';
 import { notBeforeOf, type PastChoice } from '../../domain/matching/refusals';
 import {
@@ -30,11 +31,13 @@ import {
   type DriverMap,
   type Features,
   type Log,
+  type MapPart,
   type NewId,
   type Read,
 } from '../ports';
 import { inTurns } from './inTurns';
 import { isMatched } from './isMatched';
+import { readMatchRoutes } from './matchRoutes';
 import { roundSeconds, rounds } from './matchingMetrics';
 import { type ShadowRounds } from './shadowRounds';
 
@@ -49,7 +52,13 @@ export type CityRoundsDeps = {
   shadow: Pick<ShadowRounds, 'consider'>;
   clock: Clock;
   newId: NewId;
-  limits: { ranking: RankingLimits; matchingNetMs: number; search: { escalatedRadiusMeters: number } };
+  limits: {
+    ranking: RankingLimits;
+    matchingNetMs: number;
+    tripMaxExtraMs: number;
+    nextJobAheadMs: number;
+    search: { escalatedRadiusMeters: number };
+  };
   travel: TravelModel;
   /** Divides travel times, as TIME_SCALE divides all durations. */
   timeScale: number;
@@ -123,8 +132,7 @@ async function round(
   const waiting = rows.filter(({ deliveryId }) => isMatched(features, { cityId, deliveryId }));
   if (waiting.length === 0)
     return { waiting: 0, free: 0, proposed: 0, held: 0, comeBackInMs: null, outcome: 'nobody_waits' };
-  const drivers = await driversFor(deps, cityId, waiting, now);
-  const free = new Set(drivers.filter(({ freeAt }) => freeAt <= now).map(({ driverId }) => driverId));
+  const { drivers, askable: free } = await driversFor(deps, cityId, waiting, now);
   const input = free.size === 0 ? null : await inputOf(deps, waiting, drivers, now);
   const decided = input === null ? NOTHING : await inTurns(deps.decide(input, live.weights));
   const isLate = clock() - now > ROUND_WITHIN_MS;
@@ -213,30 +221,59 @@ function stopAt(place: Point): MatchStop<Point> {
 
 // ---- drivers ----
 
-/** Drivers who are free now, and drivers on the last leg of their job. */
+/** `askable`: those of the drivers who may be asked now. */
+type RoundDrivers = { drivers: MatchDriver<Point>[]; askable: ReadonlySet<string> };
+
+/** Drivers who are free now, drivers at work with room for more, and drivers on the last leg of their job. */
 async function driversFor(
   deps: CityRoundsDeps,
   cityId: string,
   waiting: readonly UnmatchedRow[],
   now: number,
-): Promise<MatchDriver<Point>[]> {
-  const [onMap, finishing] = await Promise.all([
+): Promise<RoundDrivers> {
+  const [onMap, withRoom, finishing] = await Promise.all([
     driversOnMap(deps, cityId, waiting, now),
+    membersOf(deps.map, { kind: 'busy', cityId }),
     readFinishing(deps.read, { cityId, limit: MOST_DRIVERS }),
   ]);
-  const ids = [...new Set([...onMap, ...finishing.map(({ driverId }) => driverId)])];
+  const ids = [...new Set([...onMap, ...withRoom, ...finishing.map(({ driverId }) => driverId)])];
   const [places, facts] = await Promise.all([
     placesOf(deps, ids, now),
     readMatchDrivers(deps.read, ids, now),
   ]);
+  const busy = facts.filter(({ isAskable, hasWork }) => isAskable && hasWork);
+  const routes = await readMatchRoutes(
+    deps,
+    busy.map(({ driverId }) => driverId),
+    places,
+    now,
+  );
   const lastLegOf = new Map(finishing.map((row) => [row.driverId, row]));
-  return facts.flatMap((row) => {
+  const askable = new Set<string>();
+  const drivers = facts.flatMap((row) => {
     const place = places.get(row.driverId);
     if (place === undefined) return [];
-    if (row.isAskable) return [driverOf(row, { freeAt: now, place, room: row.tripRoom })];
+    if (row.isAskable) {
+      askable.add(row.driverId);
+      return [driverOf(row, { freeAt: now, place, room: row.tripRoom, ...routes.get(row.driverId) })];
+    }
     const lastLeg = lastLegOf.get(row.driverId);
-    return lastLeg ? [soonFree(deps, row, lastLeg, place, now)] : [];
+    if (!lastLeg) return [];
+    const driver = soonFree(deps, row, lastLeg, place, now);
+    if (takesNext(deps, row, driver, now)) askable.add(row.driverId);
+    return [driver];
   });
+  return { drivers, askable };
+}
+
+/** Whether a driver on the last leg may be offered their next job now, by the same rule as in the search. */
+function takesNext(
+  { limits: { nextJobAheadMs: aheadMs } }: CityRoundsDeps,
+  { capacity, offerVersion }: MatchDriverRow,
+  { freeAt }: MatchDriver<Point>,
+  now: number,
+): boolean {
+  return capacity === 1 && answersOffers(offerVersion) && isSoonEnough(freeAt, { now, aheadMs });
 }
 
 /** Near the pickups where few deliveries wait, else of the whole city. */
@@ -246,7 +283,7 @@ async function driversOnMap(
   waiting: readonly UnmatchedRow[],
   now: number,
 ): Promise<string[]> {
-  if (waiting.length > FEW) return allOnMap(map, cityId);
+  if (waiting.length > FEW) return membersOf(map, { kind: 'city', cityId });
   const near = await Promise.all(
     waiting.map(({ pickup: point, parcelSize, widenedToMeters }) =>
       map.near({
@@ -262,13 +299,10 @@ async function driversOnMap(
   return near.flat().map(({ driverId }) => driverId);
 }
 
-async function allOnMap(map: Pick<DriverMap, 'members'>, cityId: string): Promise<string[]> {
+async function membersOf(map: Pick<DriverMap, 'members'>, part: MapPart): Promise<string[]> {
   const found: string[] = [];
   for (let cursor: string | null = '0'; cursor !== null && found.length < MOST_DRIVERS;) {
-    const page: Awaited<ReturnType<DriverMap['members']>> = await map.members(
-      { kind: 'city', cityId },
-      cursor,
-    );
+    const page: Awaited<ReturnType<DriverMap['members']>> = await map.members(part, cursor);
     found.push(...page.driverIds);
     cursor = page.next;
   }
@@ -305,7 +339,7 @@ function soonFree(
 
 function driverOf(
   { driverId, vehicle, shiftEndsAt, idleSince, earnedTodayCents, accepted, refused }: MatchDriverRow,
-  free: Pick<MatchDriver<Point>, 'freeAt' | 'place' | 'room'>,
+  free: Pick<MatchDriver<Point>, 'freeAt' | 'place' | 'room' | 'route'>,
 ): MatchDriver<Point> {
   return {
     driverId,

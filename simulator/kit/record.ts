@@ -61,6 +61,8 @@ export type RecordedDriver = {
   capacity: number;
   liveOffers: number;
   activeAssignments: number;
+  /** 1 = they may have one more than their capacity: their next job. */
+  nextSlots: number;
 };
 
 /** A pool, or a client within one transaction. */
@@ -111,5 +113,5 @@ const DELIVERIES = `SELECT jsonb_build_object(
   FROM deliveries d WHERE d.id = ANY($1::uuid[])`;
 
 const DRIVERS = `SELECT id AS "driverId", availability, capacity, live_offers AS "liveOffers",
-    active_assignments AS "activeAssignments"
+    active_assignments AS "activeAssignments", next_slots AS "nextSlots"
   FROM drivers WHERE id = ANY($1::uuid[])`;

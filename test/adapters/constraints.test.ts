@@ -128,6 +128,8 @@ describe('PostgreSQL refuses', () => {
 
   test.each([
     ['work above capacity', { liveOffers: 1, activeAssignments: 1 }],
+    ['two next jobs', { nextSlots: 1, liveOffers: 1, activeAssignments: 2 }],
+    ['a second next slot', { nextSlots: 2 }],
     ['negative counters', { liveOffers: -1 }],
     ['a capacity of 0', { capacity: 0 }],
     ['an unknown availability', { availability: 'ASLEEP' }],

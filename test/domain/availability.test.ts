@@ -37,6 +37,7 @@ const driver = (given: Partial<DriverFacts> = {}): DriverFacts => ({
   offerVersion: 2,
   shiftEndsAt: null,
   lastFixAt: NOW - 5_000,
+  nextSlots: 0,
   lapsesInRow: 0,
   ...given,
 });

@@ -67,6 +67,7 @@ const LIMITS: DispatchLimits = {
   search: SEARCH_LIMITS,
   matchingNetMs: MINUTE,
   tripMaxExtraMs: 10 * MINUTE,
+  nextJobAheadMs: 5 * MINUTE,
   ranking: RANKING_LIMITS,
   availability: AVAILABILITY_LIMITS,
   offerTtlMs: 30_000,
@@ -313,6 +314,7 @@ function newDriver(driverId: string, given: Partial<DriverFacts>): DriverFacts {
     offerVersion: 2,
     shiftEndsAt: null,
     lastFixAt: null,
+    nextSlots: 0,
     lapsesInRow: 0,
     ...given,
   };

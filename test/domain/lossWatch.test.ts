@@ -345,3 +345,14 @@ describe('progress towards the pickup', () => {
     ).toEqual([]);
   });
 });
+
+describe('a driver with a next job', () => {
+  it('makes no lack of progress to its pickup while the goods of the job before are on board', () => {
+    const before = { assignmentId: 'first', deliveryId: 'first', dropoff: away(3_000), pickup: away(1_000) };
+    for (const status of ['PICKED_UP', 'AT_DROPOFF', 'RETURNING'] as const) {
+      const lastSeenAt = START + 60 * MINUTE;
+      const jobs = [job({ ...before, status }), job({ startedAt: START + MINUTE })];
+      expect(causes(driver({ jobs, lastSeenAt }), watch(lastSeenAt))).toEqual([]);
+    }
+  });
+});

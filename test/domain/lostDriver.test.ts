@@ -24,6 +24,7 @@ const busy = (given: Partial<DriverFacts> = {}): DriverFacts => ({
   offerVersion: 2,
   shiftEndsAt: null,
   lastFixAt: NOW,
+  nextSlots: 0,
   lapsesInRow: 0,
   ...given,
 });

@@ -1,5 +1,6 @@
 /** Who is asked for what, and when (docs/behaviour.md#matching). */
 import { describe, expect, test } from '@jest/globals';
+import { explainRound } from '../../domain/matching/explainRound';
 import { decideRound } from '../../domain/matching/matcher';
 import type { MatchDelivery, MatchDriver, Round, RoundInput } from '../../domain/matching/round';
 import { MATCH_WEIGHTS, type MatchWeights } from '../../domain/matching/weights';
@@ -302,5 +303,47 @@ describe('whatever the town', () => {
       expect(
         decideRound({ ...input, deliveries: shuffled(input.deliveries), drivers: shuffled(input.drivers) }),
       ).toEqual(decideRound(input));
+  });
+});
+
+describe('a driver with work and room', () => {
+  const dropoff = (deliveryId: string, place: Place, promised: number) =>
+    ({
+      deliveryId,
+      key: `door of ${deliveryId}`,
+      place,
+      visitMs: 4 * MINUTE,
+      kind: 'DROPOFF',
+      promisedAt: at(promised),
+    }) as const;
+  const working = (driverId: string, change: Partial<MatchDriver<Place>> = {}): MatchDriver<Place> =>
+    driver(driverId, {
+      route: { stops: [dropoff('mine', 8, 10)], capacity: 2, maxExtraMs: 10 * MINUTE },
+      ...change,
+    });
+
+  test('is asked for what lies on their way, before a free one who would come for it', () => {
+    const waiting = delivery('a', { pickup: { key: 'shop', place: 3 }, dropoff: { key: 'door', place: 10 } });
+    const round = roundOf([waiting], [working('kim'), driver('lee', { place: 20 })]);
+    expect(offered(round)).toEqual(['kim: a']);
+    expect(explainRound(round, 'a').join(' ')).toContain(
+      'the delay of the customers whom the driver has already',
+    );
+  });
+
+  test('is not sent the other way with the goods of another on board', () => {
+    const waiting = delivery('a', {
+      pickup: { key: 'shop', place: -9 },
+      dropoff: { key: 'door', place: -12 },
+    });
+    expect(offered(roundOf([waiting], [working('kim')]))).toEqual([]);
+    expect(offered(roundOf([waiting], [working('kim'), driver('lee', { place: 20 })]))).toEqual(['lee: a']);
+  });
+
+  test('goes to the door first where nothing more fits on board', () => {
+    const route = { stops: [dropoff('mine', 3, 5)], capacity: 1, maxExtraMs: 10 * MINUTE };
+    const waiting = delivery('a', { pickup: { key: 'shop', place: 4 }, dropoff: { key: 'door', place: 6 } });
+    const [offer] = roundOf([waiting], [working('kim', { route })], { safetyMs: 60 * MINUTE }).offers;
+    expect(offer?.parts.find(({ what }) => what === 'OTHERS_LATER')).toBeUndefined();
   });
 });

@@ -37,6 +37,7 @@ const free: DutyDriver = {
   capacity: 1,
   liveOffers: 0,
   activeAssignments: 0,
+  nextSlots: 0,
   hasPendingChange: false,
   version: 3,
   fixAt: NOW - 5_000,

@@ -86,6 +86,7 @@ const EVIDENCE: HostileEvidence = {
     capacity: 1,
     liveOffers: 0,
     activeAssignments: 0,
+    nextSlots: 0,
   })),
   cases: [aCase({})],
   noticed: new Map([['s1', 19_800]]),
@@ -261,6 +262,12 @@ describe('double assignment', () => {
         { ...LOST, deliveryId: 'd2', assignments: [second] },
       ],
     });
+
+  test('is none where a driver gets their next job with the goods of another on board', () => {
+    const onBoard = { ...assignment('s1', 'a', 1_000, 60_000), pickedUpAt: 20_000 };
+    expect(of(onBoard, assignment('s2', 'a', 40_000, 90_000))).toEqual([]);
+    expect(of(onBoard, assignment('s2', 'a', 10_000, 90_000))).toHaveLength(1);
+  });
 
   test('of a driver above capacity is found', () => {
     expect(of(assignment('s1', 'a', 0, 20_000), assignment('s2', 'a', 10_000, null))).toEqual([

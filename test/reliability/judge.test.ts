@@ -85,6 +85,7 @@ const busyA: RecordedDriver = {
   capacity: 1,
   liveOffers: 0,
   activeAssignments: 1,
+  nextSlots: 0,
 };
 const freeB: RecordedDriver = {
   driverId: 'b',
@@ -92,6 +93,7 @@ const freeB: RecordedDriver = {
   capacity: 1,
   liveOffers: 0,
   activeAssignments: 0,
+  nextSlots: 0,
 };
 const acceptedByA: Answered = {
   asked: 'accept',

@@ -20,6 +20,7 @@ const facts = (driverId: string, vehicle: VehicleKind): CandidateFacts => ({
   vehicle,
   room: 1,
   liveOffers: 0,
+  hasWork: false,
   offerVersion: 2,
   shiftEndsAt: null,
   idleSince: NOW,
@@ -58,6 +59,7 @@ test.each<[ParcelSize, VehicleKind]>([
       map,
       store: {
         searchFacts: world.deps.store.searchFacts,
+        workingDrivers: async () => [],
         othersWaiting: async () => 0,
         candidates: async ({ driverIds }) =>
           driverIds.map((driverId) => facts(driverId, vehicles.get(driverId) ?? 'BICYCLE')),

@@ -68,7 +68,14 @@ const driver = (
   driverId: string,
   availability: RecordedDriver['availability'],
   liveOffers = 0,
-): RecordedDriver => ({ driverId, availability, capacity: 1, liveOffers, activeAssignments: 0 });
+): RecordedDriver => ({
+  driverId,
+  availability,
+  capacity: 1,
+  nextSlots: 0,
+  liveOffers,
+  activeAssignments: 0,
+});
 const WITNESS: RunEvidence = {
   acknowledged: [{ kind: 'posted', deliveryId: 'd1', sellerOrderId: 'x' }],
   deliveries: [DELIVERED],

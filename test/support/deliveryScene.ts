@@ -41,6 +41,16 @@ export class DeliveryScene {
     return new DeliveryScene(world, deliveryId, cityId, ids);
   }
 
+  /** One more delivery in the city of a scene, with its drivers. */
+  static async beside(
+    world: DispatchWorld,
+    { cityId, drivers }: DeliveryScene,
+    delivery: NewDelivery,
+  ): Promise<DeliveryScene> {
+    const { deliveryId } = await world.addDelivery({ ...delivery, cityId });
+    return new DeliveryScene(world, deliveryId, cityId, drivers);
+  }
+
   driver(index = 0): string {
     return this.drivers[index] ?? NOBODY;
   }

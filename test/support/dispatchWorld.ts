@@ -28,6 +28,7 @@ export const TEST_LIMITS: DispatchLimits = {
   search: { ...SEARCH_LIMITS, maxBackoffMs: 150_000 },
   matchingNetMs: 60_000,
   tripMaxExtraMs: 600_000,
+  nextJobAheadMs: 300_000,
   ranking: { ...RANKING_LIMITS, freshPositionMs: FOR_EVER_MS },
   availability: { ...AVAILABILITY_LIMITS, freshPositionMs: FOR_EVER_MS, silentMs: FOR_EVER_MS },
   offerTtlMs: 30_000,

@@ -5,7 +5,7 @@ import { type AssignmentFacts, type AssignmentState, type DeliveryFacts } from '
 import { isDetectedLoss } from '../../driver/loss';
 import { stopClock } from '../unassignedClock';
 import { type ChangeSet, iso } from './changeSet';
-import { announceRoom, changeAvailability, countAssignment } from './drivers';
+import { announceRoom, changeAvailability, closeNextSlot, countAssignment } from './drivers';
 import { resolveCase } from './supportQueue';
 
 /** How a driver gets a delivery. `why` is stored for ops; null = the accepted offer has it. */
@@ -100,6 +100,7 @@ export function endAssignment(
   const { driverId } = assignment;
   changes.putAssignment({ ...assignment, state, endedAt: changes.now, endReason: why });
   countAssignment(changes, driverId, -1);
+  closeNextSlot(changes, driverId);
   const ending = isDetectedLoss(why) ? ({ kind: 'lost', why } as const) : ({ kind: 'workEnds' } as const);
   if (!changeAvailability(changes, driverId, ending)) announceRoom(changes, driverId);
   if (event === null) return;

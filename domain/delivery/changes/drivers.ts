@@ -67,3 +67,15 @@ export function countOffer(changes: ChangeSet, driverId: string, by: 1 | -1): vo
 export function countAssignment(changes: ChangeSet, driverId: string, by: 1 | -1): void {
   changes.setDriver(driverId, { activeAssignments: changes.driver(driverId).activeAssignments + by });
 }
+
+/** Opens the place of a next job, beyond the driver's capacity, for the offer that is made with it. */
+export function openNextSlot(changes: ChangeSet, driverId: string): void {
+  changes.setDriver(driverId, { nextSlots: 1 });
+}
+
+/** The place of a next job goes with the work that was beyond the capacity. */
+export function closeNextSlot(changes: ChangeSet, driverId: string): void {
+  const { nextSlots, liveOffers, activeAssignments, capacity } = changes.driver(driverId);
+  if (nextSlots > 0 && liveOffers + activeAssignments <= capacity)
+    changes.setDriver(driverId, { nextSlots: 0 });
+}

@@ -4,7 +4,7 @@ import { driverRoom, opsRoom } from '../../notices/message';
 import { type EventName } from '../../notices/realtimeEvents';
 import { endOffer, isShown, type OfferEnd, type OfferFacts, type OfferState } from '../offer';
 import { type ChangeSet, iso } from './changeSet';
-import { countOffer, announceRoom } from './drivers';
+import { announceRoom, closeNextSlot, countOffer } from './drivers';
 
 /**
  * Ends a live offer, of any delivery, and releases the capacity that it held. Of a trip, all end together; only an
@@ -34,6 +34,8 @@ function endOne(
   const ended = endOffer(offer, state, endReason, changes.now);
   changes.putOffer(ended);
   countOffer(changes, driverId, -1);
+  // An accepted offer becomes an assignment in its place.
+  if (state !== 'ACCEPTED') closeNextSlot(changes, driverId);
   noteOffer(changes, `offer_${state.toLowerCase()}`, ended);
   announceEnd(changes, ended);
   if (deliveryId !== changes.delivery.deliveryId)

@@ -12609,6 +12609,11 @@ export interface components {
             payText?: string;
             /** @description Distance from the driver to the pickup */
             toPickupMeters: number;
+            /**
+             * Format: uuid
+             * @description It is the next job, after this delivery of theirs; absent: it is not
+             */
+            afterDeliveryId?: string;
             trip?: components["schemas"]["OfferTrip"];
         };
         /** @description The offer is for several deliveries, and the answer to it is for all of them. Only apps with an offerVersion of 3 or more get such offers */

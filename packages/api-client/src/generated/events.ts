@@ -89,6 +89,11 @@ export interface components {
             payText?: string;
             /** @description Distance from the driver to the pickup */
             toPickupMeters: number;
+            /**
+             * Format: uuid
+             * @description It is the next job, after this delivery of theirs; absent: it is not
+             */
+            afterDeliveryId?: string;
             trip?: components["schemas"]["OfferTrip"];
         };
         /** @description WGS 84, in degrees */

@@ -5,6 +5,7 @@
 // node scripts/test.mjs --projects domain,api     only these folders of test/
 // node scripts/test.mjs --infra    only the servers, until Ctrl-C; `npx jest …` in another terminal uses them
 import { readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { build, generatePrismaClient } from './bootstrap/build.mjs';
 import { installPackages, requireNode } from './bootstrap/install.mjs';
@@ -84,15 +85,20 @@ async function runEverything(supervisor) {
   await build(supervisor);
   const environment = await startTestInfrastructure(supervisor);
   const alone = ALONE.filter((project) => options.isProof || !LONG.includes(project));
-  // Jest leaves one core to the servers, which need it only now and then: the check takes the rest.
+  // On two cores jest would run one test file at a time, and most of these wait for servers and timers.
   const besideEachOther = await Promise.all([
     runCheck(supervisor),
-    runJest(supervisor, environment, ['--coverage', '--ignoreProjects', ...ALONE]),
+    runJest(supervisor, environment, ['--coverage', ...workers(), '--ignoreProjects', ...ALONE]),
   ]);
   return [
     ...besideEachOther,
     await runJest(supervisor, environment, ['--runInBand', '--selectProjects', ...alone]),
   ];
+}
+
+/** Jest's own choice is one fewer than the cores. */
+function workers() {
+  return availableParallelism() > 2 ? [] : ['--maxWorkers=2'];
 }
 
 /** The check counts as one test. */

@@ -16,11 +16,20 @@ import {
   weightsBody,
 } from '../views/matching';
 
+/** Versions are kept as an integer of four bytes. */
+const LATEST_VERSION = 2_147_483_647;
+
 const why = line(500).meta({ description: 'Recorded in the audit trail' });
 const policyBody = z.strictObject({ weights: weightsBody, why }).meta({ id: 'MatchPolicyRequest' });
 const named = z.strictObject({
   name: slug,
-  version: z.int().min(1).nullable().default(null).meta({ description: 'Null: the newest' }),
+  version: z
+    .int()
+    .min(1)
+    .max(LATEST_VERSION)
+    .nullable()
+    .default(null)
+    .meta({ description: 'Null: the newest' }),
 });
 const cityBody = z
   .strictObject({
@@ -43,7 +52,13 @@ const DAY_MS = 24 * 3_600_000;
 const reportQuery = z.strictObject({
   cityId: slug,
   policy: slug.optional().meta({ description: 'Default: the one that is in shadow now' }),
-  version: z.coerce.number().int().min(1).optional().meta({ description: 'Default: the newest' }),
+  version: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(LATEST_VERSION)
+    .optional()
+    .meta({ description: 'Default: the newest' }),
   from: instant.optional().meta({ description: 'Default: a day before `to`. Kept for seven days' }),
   to: instant.optional().meta({ description: 'Default: now' }),
 });
@@ -111,6 +126,7 @@ export function matchingEndpoints(deps: ApiDeps): Endpoint[] {
       params: NOTHING,
       query: reportQuery,
       replies: { 200: { description: 'The report', schema: shadowReportView } },
+      refusals: ['NOT_FOUND'],
       handle: async ({ caller, query }) => {
         if (!(await seesCity(deps.db, caller, query.cityId))) throw noCity();
         return report(deps, query);

@@ -34,8 +34,8 @@ describe('a transaction', () => {
   test('commits all writes and returns the result of its function', async () => {
     const told = await run(async (tx) => {
       const [row] = await count(tx);
-      tx.write(ADD, ['a', 'Anna']);
-      tx.write(ADD, ['b', 'Ben']);
+      void tx.write(ADD, ['a', 'Anna']);
+      void tx.write(ADD, ['b', 'Ben']);
       return row?.n;
     });
     expect(told).toBe(0);
@@ -44,9 +44,9 @@ describe('a transaction', () => {
 
   test('rolls back where a write is refused, and reports the error', async () => {
     const failing = run(async (tx) => {
-      tx.write(ADD, ['a', 'Anna']);
-      tx.write(ADD, ['a', 'Anna again']);
-      tx.write(ADD, ['b', 'Ben']);
+      void tx.write(ADD, ['a', 'Anna']);
+      void tx.write(ADD, ['a', 'Anna again']);
+      void tx.write(ADD, ['b', 'Ben']);
     });
     expect(sqlStateOf(await failing.catch((error: unknown) => error))).toBe('23505');
     expect(await merchants()).toEqual([]);
@@ -55,7 +55,7 @@ describe('a transaction', () => {
   test('rolls back and releases its locks where its function fails after a write', async () => {
     const failing = run(async (tx) => {
       await tx.read(sql`SELECT id FROM cities FOR UPDATE`);
-      tx.write(ADD, ['a', 'Anna']);
+      void tx.write(ADD, ['a', 'Anna']);
       throw new Error('thought better of it');
     });
     await expect(failing).rejects.toThrow('thought better of it');
@@ -68,7 +68,7 @@ describe('a transaction', () => {
 
   test('rolls back where a read fails', async () => {
     const failing = run(async ({ read, write }) => {
-      write(ADD, ['a', 'Anna']);
+      void write(ADD, ['a', 'Anna']);
       await read(sql`SELECT 1 / 0 AS nothing`);
     });
     expect(sqlStateOf(await failing.catch((error: unknown) => error))).toBe('22012');
@@ -98,7 +98,7 @@ describe('a transaction', () => {
     const failing = run(async (tx) => {
       const [session] = await tx.read<{ pid: number }>(sql`SELECT pg_backend_pid() AS pid`);
       await outsider.query('SELECT pg_terminate_backend($1)', [session?.pid]);
-      tx.write(ADD, ['a', 'Anna']);
+      void tx.write(ADD, ['a', 'Anna']);
     });
     await expect(failing).rejects.toThrow();
     await run(async (tx) => tx.write(ADD, ['b', 'Ben']));

@@ -78,7 +78,7 @@ describe('the options of the demo', () => {
     [
       'a hostile run with too few orders',
       ['--hostile', '--deliveries', '10', '--exit'],
-      '--deliveries must be a whole number from 42',
+      '--deliveries must be a whole number from 43',
     ],
     ['a rush with a pause', ['--rush', '--every', '2'], '--rush sets the orders itself'],
     ['a rush with a number', ['--rush', '--deliveries', '20', '--exit'], '--rush sets the orders itself'],

@@ -54,11 +54,12 @@ export class RunReader {
   /** Whether a worker has completed a task of the workflow. An order is acknowledged before its workflow starts. */
   async hasBegun(workflowId: string): Promise<boolean> {
     try {
-      return (await this.run(workflowId)).builds.length > 0;
+      await this.client.workflow.getHandle(workflowId).describe();
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return false;
+      if (error instanceof WorkflowNotFoundError) return false; // a history that is missing is told otherwise
       throw error;
     }
+    return (await this.run(workflowId)).builds.length > 0;
   }
 
   /** The run with this id, or else the newest run of the workflow. */

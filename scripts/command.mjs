@@ -39,6 +39,10 @@ const GROUPS = {
       'real delivery days through the matcher, in simulated time',
       alone('dist/bench/matching/main.js'),
     ],
+    'past-day': [
+      'a past day of the service’s own database, with other weights of the matcher',
+      alone('dist/bench/pastDay/main.js'),
+    ],
     round: [
       'processor time of a round of a city, and how long it holds the event loop',
       alone('dist/bench/round/main.js'),

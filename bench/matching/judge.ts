@@ -32,6 +32,19 @@ export function judge(
   day: PaidDay,
   plan: readonly PlannedJob[],
 ): { problems: string[]; figures: DayFigures } {
+  const { problems, carried, standing } = carryAll(day, plan);
+  return { problems, figures: figuresOf(day, plan, carried, standing) };
+}
+
+/** The orders that a plan delivers, with the minutes of pickup and drop-off. */
+export function carriedOf(day: PaidDay, plan: readonly PlannedJob[]): readonly Carried[] {
+  return carryAll(day, plan).carried;
+}
+
+function carryAll(
+  day: PaidDay,
+  plan: readonly PlannedJob[],
+): { problems: string[]; carried: Carried[]; standing: ReadonlyMap<string, Standing> } {
   const problems: string[] = [];
   const orders = new Map(day.orders.map((order) => [order.id, order]));
   const couriers = new Map(day.couriers.map((courier) => [courier.id, courier]));
@@ -49,7 +62,7 @@ export function judge(
     problems.push(...problemsOf(job, known, carried));
     for (const each of carry(job, known, { day, courier, state, problems })) carried.set(each.order.id, each);
   }
-  return { problems, figures: figuresOf(day, plan, [...carried.values()], standing) };
+  return { problems, carried: [...carried.values()], standing };
 }
 
 function problemsOf(

@@ -17,8 +17,8 @@ let date: string;
 async function onDuty(driverId: string, states: readonly { to: string; at: number }[]): Promise<void> {
   for (const { to, at } of states)
     await world.db.$executeRaw`
-      INSERT INTO audit_entries (id, at, kind, city_id, driver_id, actor_kind, actor_id, correlation_id, chain, to_state,
-        hash)
+      INSERT INTO audit_entries (id, at, kind, city_id, driver_id, actor_kind, actor_id, correlation_id, chain,
+        to_state, hash)
       VALUES (gen_random_uuid(), ${new Date(at)}, 'availability_changed', ${scene.cityId}, ${driverId}::uuid, 'driver',
         ${driverId}, 'test', ${`driver/${driverId}`}, ${to}, '')`;
   const at = new Date(states[0]?.at ?? 0);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { AuditProblem, ChainedEntry, FollowedChain } from '../../domain/audit/auditChain';
 import { type ChoiceWay, explainChoice, isExclusion } from '../../domain/matching/explainChoice';
 import type { Exclusion } from '../../domain/matching/exclusion';
-import type { MatchTerm } from '../../domain/matching/round';
+import { MATCH_TERMS } from '../../domain/matching/costTerms';
 import type { Caller } from '../auth/caller';
 import { instantText, iso } from '../http/fields';
 import type { AuditCheckRow, AuditEntryRow, CaseRows } from '../queries/audit';
@@ -272,7 +272,7 @@ function showOffer(offer: CaseRows['offers'][number]): CaseView['offers'][number
     reachedAt: iso(offer.reachedAt),
     endedAt: iso(offer.endedAt),
     endReason,
-    why: whyOf(choice, driverId, kind === 'BROADCAST' ? 'BROADCAST' : 'SINGLE'),
+    why: explainedChoice(choice, driverId, kind === 'BROADCAST' ? 'BROADCAST' : 'SINGLE'),
     choice,
   };
 }
@@ -301,7 +301,7 @@ function whyAssigned({ way, offerId, driverId, choice }: CaseRows['assignments']
   if (offerId !== null) return [`The driver accepted offer ${offerId}.`];
   if (way === 'MANUAL') return [`Ops assigned this driver by hand${reasonOf(choice)}.`];
   if (way === 'HANDOVER') return [`Ops had the goods handed over to this driver${reasonOf(choice)}.`];
-  return whyOf(choice, driverId, way === 'V1' ? 'DIRECT' : 'SINGLE');
+  return explainedChoice(choice, driverId, way === 'V1' ? 'DIRECT' : 'SINGLE');
 }
 
 const byHand = z.object({ why: z.string() });
@@ -310,18 +310,6 @@ function reasonOf(choice: unknown): string {
   const known = byHand.safeParse(choice);
   return known.success ? `: ${known.data.why}` : '';
 }
-
-const MATCH_TERMS = [
-  'TIME_TO_PICKUP',
-  'GOODS_WAIT',
-  'DRIVER_WAITS',
-  'TRIP_TIME',
-  'LATENESS_RISK',
-  'PAY_TO_COME',
-  'FAIRNESS',
-  'ACCEPT_ODDS',
-  'URGENCY',
-] as const satisfies readonly MatchTerm[];
 
 const choiceView = z.object({
   kind: z.enum(['SINGLE', 'BROADCAST', 'DIRECT']).optional(),
@@ -339,7 +327,9 @@ const choiceView = z.object({
         idleMs: z.number(),
         travelMs: z.number(),
         distanceMeters: z.number(),
+        stopsBefore: z.number().optional(),
       }),
+      nextAfter: z.string().optional(),
     }),
   ),
   excluded: z.array(
@@ -361,8 +351,11 @@ const choiceView = z.object({
     .optional(),
 });
 
-/** A choice in the format of an older release cannot be explained; the case shows its raw data. */
-function whyOf(choice: unknown, driverId: string, way: ChoiceWay): string[] {
+/**
+ * Why a driver was chosen, in sentences, by what was stored with the offer or the assignment. A choice in the format of
+ * an older release cannot be explained; the case shows its raw data.
+ */
+export function explainedChoice(choice: unknown, driverId: string, way: ChoiceWay): string[] {
   const known = choiceView.safeParse(choice);
   return known.success
     ? explainChoice(known.data, driverId, known.data.kind ?? way)

@@ -1,7 +1,7 @@
 /** The next job of a driver who is about to finish, beyond their capacity (docs/behaviour.md#next-jobs; ADR 58). */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Point } from '../../domain/geo/places';
-import { explainChoice } from '../../domain/matching/explainChoice';
+import { explainedChoice } from '../../api/views/audit';
 import { DeliveryScene } from '../support/deliveryScene';
 import { createDispatchWorld, type DispatchWorld, type NewDriver, PICKUP } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
@@ -64,8 +64,7 @@ describe('a driver about to finish', () => {
     expect(await first.driverRow()).toMatchObject({ liveOffers: 1, activeAssignments: 1, nextSlots: 1 });
     const [offer] = await next.offers();
     expect(offer?.payload).toMatchObject({ afterDeliveryId: first.deliveryId, toPickupMeters: 1_000 });
-    const choice = offer?.choice as unknown as Parameters<typeof explainChoice>[0];
-    expect(explainChoice(choice, driverId, 'SINGLE')).toContain(
+    expect(explainedChoice(offer?.choice, driverId, 'SINGLE')).toContain(
       `It is their next job, after delivery ${first.deliveryId}.`,
     );
   });

@@ -1,7 +1,7 @@
 /** Drivers with work and room for more, in the search of a delivery (docs/behaviour.md#routes). */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { Point } from '../../domain/geo/places';
-import { explainChoice } from '../../domain/matching/explainChoice';
+import { explainedChoice } from '../../api/views/audit';
 import { DeliveryScene } from '../support/deliveryScene';
 import { createDispatchWorld, type DispatchWorld, PICKUP } from '../support/dispatchWorld';
 import { brokenInvariants } from '../support/invariants';
@@ -53,8 +53,7 @@ test('a driver with goods on board is not sent the other way', async () => {
   const other = await searched(first.cityId, north(-2.5), north(-3));
   const offer = await offerOf(other);
   expect(offer).toMatchObject({ driverId: free });
-  const choice = offer?.choice as unknown as Parameters<typeof explainChoice>[0];
-  expect(explainChoice(choice, free, 'SINGLE').join(' ')).toContain(
+  expect(explainedChoice(offer?.choice, free, 'SINGLE').join(' ')).toContain(
     `since a customer on their route, or of this delivery, would get it too late: ${driverId}`,
   );
 });

@@ -8,8 +8,10 @@ import { writeEntries } from '../../adapters/postgres/audit';
 import { createAuditChains } from '../../adapters/postgres/auditChains';
 import { createAuditCheck } from '../../activities/sweeps/auditCheck';
 import { timedCursorOf } from '../../api/http/fields';
+import { explainedChoice } from '../../api/views/audit';
 import { caseCsv } from '../../api/views/auditCsv';
 import type { Actor } from '../../domain/delivery/status';
+import { MATCH_TERMS } from '../../domain/matching/costTerms';
 import { connectForger } from '../support/database';
 import { type ApiWorld, createApiWorld, driver, merchant, ops } from '../support/apiWorld';
 import { CITY, MERCHANT } from '../support/dispatchWorld';
@@ -359,6 +361,14 @@ describe('the case of a delivery', () => {
       'Ops had the goods handed over to this driver: a flat tyre.',
       'The stored data of this choice has an older format and cannot be explained.',
     ]);
+  });
+
+  it('explains a proposal by every term that its cost may have', () => {
+    const parts = MATCH_TERMS.map((what) => ({ what, costMs: 60_000 }));
+    const pair = { driverId: 'driver', deliveryIds: ['delivery'], parts };
+    const looked = { radiusMeters: 3_000, round: 0, looked: 1, ranked: [], excluded: [] };
+    const choice = { ...looked, proposal: { roundId: 'round-1', pair } };
+    expect(explainedChoice(choice, 'driver', 'SINGLE')[0]).toContain('round-1');
   });
 
   it('is exported as CSV', async () => {

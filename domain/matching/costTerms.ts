@@ -50,7 +50,7 @@ export class PairCosts<Place> {
     if (!mayTake(trip, driver, this.scene.now)) return Infinity;
     if (driver.route) return this.costInRoute(trip, driver, driver.route);
     const times = pairTimes(trip, driver, this.scene);
-    if (driver.shiftEndsAt !== null && times.pickAt >= driver.shiftEndsAt) return Infinity;
+    if (isAfterShift(driver, times.pickAt)) return Infinity;
     const way = this.wayOf(trip, driver.vehicle);
     if (isTooLate(trip, way, times, this.scene.weights)) return Infinity;
     this.reckon(trip, driver, times, way);
@@ -63,7 +63,7 @@ export class PairCosts<Place> {
     if (!trip.deliveries.every((delivery) => bound.mayFit(delivery))) return Infinity;
     const found = tripInRoute(trip, driver, route, this.scene);
     if (found === null) return Infinity;
-    if (driver.shiftEndsAt !== null && found.pickAt > driver.shiftEndsAt) return Infinity;
+    if (isAfterShift(driver, found.pickAt)) return Infinity;
     const { directMs } = this.wayOf(trip, driver.vehicle);
     const { dropAfterMs, extraMs: endAfterMs } = found;
     this.reckon(trip, driver, { toPickupMs: 0, ...found }, { dropAfterMs, directMs, endAfterMs });
@@ -163,6 +163,11 @@ export class PairCosts<Place> {
     this.owed.set(driver.driverId, owed);
     return owed;
   }
+}
+
+/** No pickup comes as the shift ends, or later; a search excludes the same drivers (exclusion.ts). */
+function isAfterShift({ shiftEndsAt }: MatchDriver<unknown>, pickAt: number): boolean {
+  return shiftEndsAt !== null && pickAt >= shiftEndsAt;
 }
 
 /** Times of a pair. The driver leaves as soon as they can; with other work in hand, the pickup is in their route. */

@@ -331,6 +331,18 @@ describe('a driver with work and room', () => {
     );
   });
 
+  test('is not asked where their shift ends as the goods are ready, as a search would not', () => {
+    const [pickup, dropoffOnWay] = [
+      { key: 'shop', place: 3 },
+      { key: 'door', place: 10 },
+    ];
+    const waiting = delivery('a', { pickup, dropoff: dropoffOnWay, readyAt: at(8) });
+    const endingAt = (minute: number): Round =>
+      roundOf([waiting], [working('kim', { shiftEndsAt: at(minute) })], { safetyMs: 60 * MINUTE });
+    expect(offered(endingAt(9))).toEqual(['kim: a']);
+    expect(offered(endingAt(8))).toEqual([]);
+  });
+
   test('is not sent the other way with the goods of another on board', () => {
     const waiting = delivery('a', {
       pickup: { key: 'shop', place: -9 },

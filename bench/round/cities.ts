@@ -1,4 +1,4 @@
-import { type Point, travelEstimateMs } from '../../domain/geo/places';
+import { type Point, stopAt, travelEstimateMs } from '../../domain/geo/places';
 import { VEHICLE_KINDS } from '../../domain/driver/vehicles';
 import type { MatchDelivery, MatchDriver, RoundInput } from '../../domain/matching/round';
 import { type Random, randomFrom } from '../../simulator/kit/random';
@@ -85,8 +85,4 @@ function driverOf(n: number, place: Point, shape: Shape, random: Random): MatchD
     guaranteedCents: null,
     acceptOdds: 0.9,
   };
-}
-
-function stopAt(place: Point): MatchDelivery<Point>['pickup'] {
-  return { key: `${place.lat},${place.lng}`, place };
 }

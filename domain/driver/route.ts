@@ -4,7 +4,7 @@
  */
 
 import type { DeliveryStatus } from '../delivery/status';
-import { type Point, type TravelModel, travelEstimateMs } from '../geo/places';
+import { type Point, stopAt, type TravelModel, travelEstimateMs } from '../geo/places';
 import { insertDelivery, type RouteStop, timeRoute, type TimedStop } from '../matching/insertion';
 import { withinWindow } from '../matching/promise';
 import type { VehicleKind } from './vehicles';
@@ -90,18 +90,18 @@ export function planRoute(driver: WorkingDriver, model: RouteModel): PlannedStop
 function remainingStops(job: RouteJob, place: Point | null, model: RouteModel): RouteStop<Point>[] {
   const { deliveryId, status, readyAt, pickup, dropoff, meeting } = job;
   const { visitMs } = model;
-  const stopAt = (at: Point) => ({ deliveryId, key: `${at.lat},${at.lng}`, place: at, visitMs });
-  const toDoor = { ...stopAt(dropoff), kind: 'DROPOFF', promisedAt: promisedAt(job, place, model) } as const;
+  const stop = (at: Point) => ({ deliveryId, ...stopAt(at), visitMs });
+  const toDoor = { ...stop(dropoff), kind: 'DROPOFF', promisedAt: promisedAt(job, place, model) } as const;
   switch (status) {
     case 'ASSIGNED':
     case 'AT_PICKUP':
-      return [{ ...stopAt(pickup), kind: 'PICKUP', readyAt }, toDoor];
+      return [{ ...stop(pickup), kind: 'PICKUP', readyAt }, toDoor];
     case 'PICKED_UP':
-      return meeting === null ? [toDoor] : [{ ...stopAt(meeting), kind: 'PICKUP', readyAt: 0 }, toDoor];
+      return meeting === null ? [toDoor] : [{ ...stop(meeting), kind: 'PICKUP', readyAt: 0 }, toDoor];
     case 'AT_DROPOFF':
       return [toDoor];
     case 'RETURNING':
-      return [{ ...stopAt(pickup), kind: 'DROPOFF', promisedAt: Infinity }];
+      return [{ ...stop(pickup), kind: 'DROPOFF', promisedAt: Infinity }];
     case 'PENDING':
     case 'SEARCHING':
     case 'OFFERED':

@@ -61,6 +61,11 @@ export function travelEstimateMs(
   return travelMsFor(distanceMeters(from, to), vehicle, model);
 }
 
+/** A place as a stop. Stops with the same key are one place: drivers stop once for all that they do there. */
+export function stopAt(place: Point): { key: string; place: Point } {
+  return { key: `${place.lat},${place.lng}`, place };
+}
+
 function radians(degrees: number): number {
   return (degrees * Math.PI) / 180;
 }

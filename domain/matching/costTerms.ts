@@ -1,7 +1,7 @@
 /** What a pair of a driver and a trip costs, term by term. docs/behaviour.md#matching. */
 
 import { carries, type VehicleKind } from '../driver/vehicles';
-import { type OwedPay, owedPay, payToCome } from './payToCome';
+import { type OwedPay, owedPay, payToCome, type RoundMeans } from './payToCome';
 import type { MatchDelivery, MatchDriver, MatchRoute, MatchTerm, RoundInput, ScorePart } from './round';
 import { RouteBound } from './routeBound';
 import { tripInRoute } from './tripInRoute';
@@ -23,13 +23,12 @@ export const MATCH_TERMS: readonly MatchTerm[] = [
 ];
 
 /** What all pairs of a round share. */
-export type Scene<Place> = RoundInput<Place> & {
-  weights: MatchWeights;
-  /** What a minute of a driver at work weighs in this round: more where drivers are few. */
-  driverTime: number;
-  meanEarnedCents: number;
-  meanPayCents: number;
-};
+export type Scene<Place> = RoundInput<Place> &
+  RoundMeans & {
+    weights: MatchWeights;
+    /** What a minute of a driver at work weighs in this round: more where drivers are few. */
+    driverTime: number;
+  };
 
 /** When a driver would be where. */
 export type PairTimes = { leaveAt: number; toPickupMs: number; arriveAt: number; pickAt: number };

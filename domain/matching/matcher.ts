@@ -5,6 +5,7 @@ import { joinSteps, type PlannedTrip } from './bundles';
 import { isBarred, PairCosts, type Scene } from './costTerms';
 import { latestSafeAt } from './holding';
 import { type Options, optionsOf, optionWith } from './options';
+import { meansOf } from './payToCome';
 import type { MatchDelivery, MatchDriver, MatchPair, Round, RoundInput, UnmatchedReason } from './round';
 import { type Trip, tripOf } from './trips';
 import { MATCH_WEIGHTS, type MatchWeights } from './weights';
@@ -55,8 +56,7 @@ function sceneOf<Place>(
     ...input,
     weights,
     driverTime: weights.driverTime + weights.driverTimePressed * pressure,
-    meanEarnedCents: meanOf(drivers.map(({ earnedCents }) => earnedCents)),
-    meanPayCents: meanOf(input.deliveries.map(({ payCents }) => payCents)),
+    ...meansOf({ drivers, deliveries: input.deliveries }),
   };
 }
 
@@ -143,10 +143,6 @@ function* comeBackAt<Place>(
     yield;
   }
   return first === Infinity ? null : first;
-}
-
-function meanOf(amounts: readonly number[]): number {
-  return amounts.reduce((sum, each) => sum + each, 0) / Math.max(1, amounts.length);
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -40,3 +40,23 @@ export function payToCome(owed: OwedPay, payCents: number): number {
   for (const { owedCents, likelihood } of owed) free += likelihood * Math.min(payCents, owedCents);
   return payCents - free;
 }
+
+/** What earnings and pay are compared with in a round: their means, in minor units; 0 = there is nothing to count. */
+export type RoundMeans = { meanEarnedCents: number; meanPayCents: number };
+
+export function meansOf({
+  drivers,
+  deliveries,
+}: {
+  drivers: readonly { earnedCents: number }[];
+  deliveries: readonly { payCents: number }[];
+}): RoundMeans {
+  return {
+    meanEarnedCents: meanOf(drivers.map(({ earnedCents }) => earnedCents)),
+    meanPayCents: meanOf(deliveries.map(({ payCents }) => payCents)),
+  };
+}
+
+function meanOf(amounts: readonly number[]): number {
+  return amounts.reduce((sum, each) => sum + each, 0) / Math.max(1, amounts.length);
+}

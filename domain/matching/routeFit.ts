@@ -35,11 +35,6 @@ export function openRoute(driver: WorkingDriver, model: RouteModel): OpenRoute {
   };
 }
 
-/** A place as a stop: drivers stop once for all that they do there. */
-export function stopAt(place: Point): { key: string; place: Point } {
-  return { key: `${place.lat},${place.lng}`, place };
-}
-
 export function fitIntoRoute(driver: WorkingDriver, delivery: MoreWork<Point>, model: RouteModel): RouteFit {
   const { travelMs, visitMs, maxExtraMs, now } = model;
   const route = openRoute(driver, model);

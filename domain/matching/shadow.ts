@@ -3,7 +3,7 @@
  * that neither is judged by its own taste. docs/behaviour.md#policies-of-the-matching.
  */
 
-import { owedPay, payToCome } from './payToCome';
+import { meansOf, owedPay, payToCome, type RoundMeans } from './payToCome';
 import type { MatchDelivery, MatchDriver, MatchPair, Round, RoundInput } from './round';
 import type { MatchWeights } from './weights';
 
@@ -65,12 +65,11 @@ const NOBODY: ShadowChoice = {
 };
 
 /** What all choices of a round are measured by. */
-type Measure<Place> = RoundInput<Place> & {
-  askable: ReadonlySet<string>;
-  weights: MatchWeights;
-  meanEarnedCents: number;
-  meanPayCents: number;
-};
+type Measure<Place> = RoundInput<Place> &
+  RoundMeans & {
+    askable: ReadonlySet<string>;
+    weights: MatchWeights;
+  };
 
 function measureOf<Place>(
   input: RoundInput<Place>,
@@ -81,8 +80,7 @@ function measureOf<Place>(
     ...input,
     askable,
     weights,
-    meanEarnedCents: meanOf(input.drivers.map(({ earnedCents }) => earnedCents)),
-    meanPayCents: meanOf(input.deliveries.map(({ payCents }) => payCents)),
+    ...meansOf(input),
   };
 }
 
@@ -135,8 +133,4 @@ function choicesOfTrip<Place>(
       },
     ];
   });
-}
-
-function meanOf(amounts: readonly number[]): number {
-  return amounts.reduce((sum, each) => sum + each, 0) / Math.max(1, amounts.length);
 }

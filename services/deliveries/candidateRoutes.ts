@@ -1,10 +1,10 @@
 import { type WorkingDriverRow } from '../../adapters/postgres/driverJobs';
-import { type Point, type TravelModel, travelMsFor } from '../../domain/geo/places';
+import { type Point, stopAt, type TravelModel, travelMsFor } from '../../domain/geo/places';
 import { nextJobOf } from '../../domain/matching/nextJob';
 import { type DispatchLimits } from '../../domain/delivery/decisionContext';
 import { routeModel } from '../../domain/driver/route';
 import { type Candidate } from '../../domain/matching/candidate';
-import { fitIntoRoute, stopAt } from '../../domain/matching/routeFit';
+import { fitIntoRoute } from '../../domain/matching/routeFit';
 import { type NearDriver } from '../ports';
 import { type CandidateFacts, type DeliveryStore, type SearchFacts } from './deliveryStore';
 

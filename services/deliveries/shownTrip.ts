@@ -1,6 +1,5 @@
 import { type OfferTrip } from '../../domain/notices/realtimeEvents';
-import { type Point, travelEstimateMs } from '../../domain/geo/places';
-import { type MatchStop } from '../../domain/matching/round';
+import { type Point, stopAt, travelEstimateMs } from '../../domain/geo/places';
 import { type TripDelivery, tripRoute } from '../../domain/matching/tripRoute';
 import { MATCH_WEIGHTS } from '../../domain/matching/weights';
 import { moneyText } from '../../domain/money/currency';
@@ -46,8 +45,4 @@ export function shownTrip(
 function tripDelivery({ deliveryId, search: { facts } }: Searched): TripDelivery<Point> {
   const { pickup, dropoff } = facts.shown;
   return { deliveryId, pickup: stopAt(pickup.point), dropoff: stopAt(dropoff.point), readyAt: facts.readyAt };
-}
-
-function stopAt(place: Point): MatchStop<Point> {
-  return { key: `${place.lat},${place.lng}`, place };
 }

@@ -1,14 +1,13 @@
 import { readPastChoices, readUnmatched, type UnmatchedRow } from '../../adapters/postgres/matchingRows';
 import { noteRound } from '../../adapters/postgres/guardRailRows';
 import { readCityMatching } from '../../adapters/postgres/policyRows';
-import { type Point, travelEstimateMs } from '../../domain/geo/places';
+import { type Point, stopAt, travelEstimateMs } from '../../domain/geo/places';
 import { type RankingLimits } from '../../domain/matching/candidate';
 import { policyInForce, TURN_MS as POLICY_TURN_MS, type WeightChanges } from '../../domain/matching/policies';
 import { notBeforeOf, type PastChoice } from '../../domain/matching/refusals';
 import {
   type MatchDelivery,
   type MatchDriver,
-  type MatchStop,
   type Round,
   type RoundInput,
 } from '../../domain/matching/round';
@@ -177,10 +176,6 @@ function deliveryOf(
     dropoff: stopAt(dropoff),
     notBefore: notBeforeOf(past, row, now, limits),
   };
-}
-
-function stopAt(place: Point): MatchStop<Point> {
-  return { key: `${place.lat},${place.lng}`, place };
 }
 
 // ---- proposing ----

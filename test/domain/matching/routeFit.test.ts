@@ -2,8 +2,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { planRoute, type RouteJob, type RouteModel, type WorkingDriver } from '../../../domain/driver/route';
-import type { Point } from '../../../domain/geo/places';
-import { fitIntoRoute, openRoute, stopAt } from '../../../domain/matching/routeFit';
+import { type Point, stopAt } from '../../../domain/geo/places';
+import { fitIntoRoute, openRoute } from '../../../domain/matching/routeFit';
 
 const MINUTE = 60_000;
 const VISIT = 2 * MINUTE;

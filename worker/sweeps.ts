@@ -133,7 +133,7 @@ function matchingNetSweep({ db, features, dispatcher, clock, settings, log }: Sw
   return createMatchingNet({
     read: readerOf(db),
     features,
-    dispatcher,
+    reevaluate: rereading(dispatcher),
     clock,
     netMs: settings.matchingNetMs,
     log,
@@ -178,14 +178,18 @@ function windowsSweep({ db, map, features, services, clock, settings, log, notif
   });
 }
 
+/** Makes a delivery's workflow reread its row, and starts it where none runs. */
+function rereading(dispatcher: Dispatcher): (deliveryId: string) => Promise<void> {
+  return (deliveryId) => dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() });
+}
+
 function escalationCheck({ db, dispatcher, features, clock, settings, log }: SweepsDeps) {
   const escalation = {
     rows: createUnassignedRows(db),
     features,
     clock,
     limits: settings.escalation,
-    reevaluate: (deliveryId: string) =>
-      dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
+    reevaluate: rereading(dispatcher),
   };
   escalateAtOnce(features, escalation, log);
   return createEscalationCheck({

@@ -1,13 +1,14 @@
-import { v7 as newCorrelationId } from 'uuid';
 import { readWaitingLong } from '../../adapters/postgres/matchingRows';
 import { needsNet } from '../../domain/matching/waiting';
+import { inPieces } from '../../services/inPieces';
 import { isMatched } from '../../services/matching/isMatched';
-import { type Clock, type Dispatcher, type Features, type Log, type Read } from '../../services/ports';
+import { type Clock, type Features, type Log, type Read } from '../../services/ports';
 
 export type MatchingNetDeps = {
   read: Read;
   features: Features;
-  dispatcher: Pick<Dispatcher, 'signalOfferWithdrawn'>;
+  /** Makes a delivery's workflow reread its row. */
+  reevaluate: (deliveryId: string) => Promise<void>;
   clock: Clock;
   /** How long a delivery waits for a round of its city, in ms. */
   netMs: number;
@@ -40,8 +41,8 @@ export function createMatchingNet(deps: MatchingNetDeps): () => Promise<Matching
     );
     const woken = unserved.slice(0, MOST_WOKEN);
     let failed = 0;
-    for (let from = 0; from < woken.length; from += AT_ONCE) {
-      const wakes = woken.slice(from, from + AT_ONCE).map(({ deliveryId }) => wake(deps, deliveryId));
+    for (const some of inPieces(woken, AT_ONCE)) {
+      const wakes = some.map(({ deliveryId }) => wake(deps, deliveryId));
       failed += (await Promise.all(wakes)).filter((isWoken) => !isWoken).length;
       heartbeat();
     }
@@ -49,9 +50,9 @@ export function createMatchingNet(deps: MatchingNetDeps): () => Promise<Matching
   };
 }
 
-async function wake({ dispatcher, log }: MatchingNetDeps, deliveryId: string): Promise<boolean> {
+async function wake({ reevaluate, log }: MatchingNetDeps, deliveryId: string): Promise<boolean> {
   try {
-    await dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newCorrelationId() });
+    await reevaluate(deliveryId);
     return true;
   } catch (error) {
     log.warn(

@@ -1,4 +1,5 @@
 import { type Clock } from '../../services/ports';
+import { inPieces } from '../../services/inPieces';
 
 /** An open delivery's row, with the fields that its workflow needs. */
 export type OpenRow = { deliveryId: string; workflowId: string };
@@ -226,8 +227,4 @@ async function endOrphans(
   }
   await reevaluateClosed(page);
   return { orphaned, runsStartedUntil: null };
-}
-
-function* inPieces<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
 }

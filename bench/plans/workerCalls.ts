@@ -257,7 +257,7 @@ export function driverCalls(site: Site, draw: Draw): Call[] {
   const sweepMatchingNet = createMatchingNet({
     read: world.read,
     features: { isOn: () => true },
-    dispatcher: { signalOfferWithdrawn: async () => {} },
+    reevaluate: async () => {},
     clock,
     netMs: world.settings.matchingNetMs,
     log: quiet,

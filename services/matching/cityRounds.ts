@@ -14,6 +14,7 @@ import {
 import { happensAt, meantDelivery, meantDriver } from '../../domain/matching/scaledTime';
 import { ROUND_WITHIN_MS } from '../../workflows/contract';
 import { type Clock, type Dispatcher, type Features, type Log, type NewId } from '../ports';
+import { inPieces } from '../inPieces';
 import { inTurns } from './inTurns';
 import { isMatched } from './isMatched';
 import { roundSeconds, rounds } from './matchingMetrics';
@@ -193,9 +194,9 @@ async function propose(
     return [{ deliveryId, proposal: { driverId, roundId, parts, ...others, correlationId } }];
   });
   let failed = 0;
-  for (let from = 0; from < proposals.length; from += AT_ONCE)
+  for (const some of inPieces(proposals, AT_ONCE))
     await Promise.all(
-      proposals.slice(from, from + AT_ONCE).map(({ deliveryId, proposal }) =>
+      some.map(({ deliveryId, proposal }) =>
         dispatcher.propose(deliveryId, proposal).catch((error: unknown) => {
           failed++;
           log.warn(

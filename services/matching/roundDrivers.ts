@@ -12,6 +12,7 @@ import { expectedFreeAt } from '../../domain/matching/finishing';
 import { isSoonEnough } from '../../domain/matching/nextJob';
 import { type MatchDriver } from '../../domain/matching/round';
 import { type DriverMap, type MapPart, type Read } from '../ports';
+import { inPieces } from '../inPieces';
 import { readMatchRoutes } from './matchRoutes';
 
 export type RoundDriversDeps = {
@@ -130,8 +131,8 @@ async function placesOf(
   now: number,
 ): Promise<ReadonlyMap<string, Point>> {
   const places = new Map<string, Point>();
-  for (let from = 0; from < driverIds.length; from += PAGE)
-    for (const { driverId, entry, seenAt } of await map.readViews(driverIds.slice(from, from + PAGE))) {
+  for (const some of inPieces(driverIds, PAGE))
+    for (const { driverId, entry, seenAt } of await map.readViews(some)) {
       const fix = entry?.lastFix;
       if (fix && now - (seenAt ?? fix.receivedAt) <= limits.ranking.freshPositionMs)
         places.set(driverId, fix.point);

@@ -164,6 +164,8 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     reevaluate: (workflowId) =>
       client.workflow.getHandle(workflowId).signal(offerWithdrawn, { offerId: '', correlationId: newId() }),
   });
+  const reevaluate = (deliveryId: string): Promise<void> =>
+    dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() });
   const checkEscalation = createEscalationCheck({
     rows: createUnassignedRows(db),
     features: world.deps.features,
@@ -172,8 +174,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
     limits: limits.escalation,
     heartbeat: () => {},
     onReport: () => {},
-    reevaluate: (deliveryId) =>
-      dispatcher.signalOfferWithdrawn(deliveryId, { offerId: '', correlationId: newId() }),
+    reevaluate,
   });
   const keepUp = createUpkeep({
     ensureAuditPartitions: (from, months) => ensureAuditPartitions(db, from, months),
@@ -219,7 +220,7 @@ function partsOf(world: DispatchWorld, { client }: TestWorkflowEnvironment) {
   const sweepMatchingNet = createMatchingNet({
     read: poolReader(postgres),
     features,
-    dispatcher,
+    reevaluate,
     clock,
     netMs: limits.matchingNetMs,
     log: { warn: () => {} },

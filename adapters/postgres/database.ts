@@ -139,6 +139,11 @@ export function statementNames(most = MOST_PREPARED): Connections['nameOf'] {
   };
 }
 
+/** An instant (epoch ms) as a parameter of a statement. */
+export function instant(at: number): Prisma.Sql {
+  return sql`${new Date(at).toISOString()}::timestamptz`;
+}
+
 /** Raw queries give instants as Date; the domain counts in epoch ms. */
 export function msOf(date: Date): number;
 export function msOf(date: Date | null): number | null;

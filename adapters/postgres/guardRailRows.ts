@@ -1,6 +1,6 @@
 import { type RoundCounts } from '../../domain/matching/guardRails';
 import { type Read } from '../../services/ports';
-import { type Database, msOf, sql } from './database';
+import { type Database, instant, msOf, sql } from './database';
 
 /** How a round ended; `ended` in time. */
 export type RoundEnd = keyof RoundCounts;
@@ -116,8 +116,4 @@ export async function readPlenty(
       SELECT max(at) FROM zone_health WHERE city_id = ${cityId} AND at >= ${instant(since)})`);
   const { waiting = null, free = null } = row ?? {};
   return waiting === null || free === null ? null : { waiting, free };
-}
-
-function instant(at: number) {
-  return sql`${new Date(at).toISOString()}::timestamptz`;
 }

@@ -6,7 +6,7 @@ import { type PastChoice } from '../../domain/matching/refusals';
 import { type Widening } from '../../domain/zones/widening';
 import { dayIn } from '../../domain/money/workday';
 import { type Read } from '../../services/ports';
-import { msOf, sql } from './database';
+import { instant, msOf, sql } from './database';
 import { widenedMeters, wideningsInForce } from './zoneActRows';
 
 /** A delivery that waits for a driver, as its city's matching reads it. `payCents` with the bonus. */
@@ -96,7 +96,7 @@ export async function readWaitingLong(
     SELECT d.id, d.city_id, d.search_again_at, c.matched_at
     FROM deliveries d JOIN cities c ON c.id = d.city_id
     WHERE d.status = 'SEARCHING' AND d.held_reason IS NULL
-      AND d.search_again_at > ${new Date(plannedAfter).toISOString()}::timestamptz
+      AND d.search_again_at > ${instant(plannedAfter)}
     ORDER BY d.search_again_at, d.id LIMIT ${limit}`);
   return rows.map((row) => ({
     deliveryId: row.id,
@@ -201,7 +201,7 @@ export async function readMatchDrivers(
         count(*) FILTER (WHERE o.state = 'REJECTED' OR (o.state = 'EXPIRED' AND o.reached_at IS NOT NULL))::int
           AS refused
       FROM offers o WHERE o.driver_id = d.id
-        AND o.created_at > ${new Date(now - HISTORY_MS).toISOString()}::timestamptz) AS answers
+        AND o.created_at > ${instant(now - HISTORY_MS)}) AS answers
     WHERE d.id = ANY(${[...driverIds]}::uuid[])`);
   return rows.map((row) => {
     const room = row.capacity - row.live_offers - row.active_assignments;

@@ -1,5 +1,5 @@
 import { type Read } from '../../services/ports';
-import { sql } from './database';
+import { instant, sql } from './database';
 
 /** Which rounds of a city are reported: those of one pair of policies, from `from` to `to` (epoch ms). */
 export type ShadowSpan = { cityId: string; shadowId: string; from: number; to: number };
@@ -126,8 +126,4 @@ function spreadOf(column: 'p' | 'l' | 'c' | 'f' | 'o') {
   return sql`jsonb_build_object('mean', avg(${value})::float8,
     'p50', (percentile_cont(0.5) WITHIN GROUP (ORDER BY ${value}))::float8,
     'p90', (percentile_cont(0.9) WITHIN GROUP (ORDER BY ${value}))::float8)`;
-}
-
-function instant(at: number) {
-  return sql`${new Date(at).toISOString()}::timestamptz`;
 }

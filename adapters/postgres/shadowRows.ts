@@ -1,6 +1,6 @@
 import { type ComparedDelivery, type ShadowAct, type ShadowChoice } from '../../domain/matching/shadow';
 import { type Read } from '../../services/ports';
-import { type Database, sql } from './database';
+import { type Database, instant, sql } from './database';
 
 /** What two policies made of one round. `at` is epoch ms. */
 export type ShadowRound = {
@@ -19,7 +19,7 @@ export async function writeShadowRound(
   const short = compared.map((each) => [each.deliveryId, shortOf(each.live), shortOf(each.shadow)]);
   await read(sql`
     INSERT INTO shadow_rounds (city_id, at, live_id, shadow_id, compared)
-    VALUES (${cityId}, ${new Date(at).toISOString()}::timestamptz, ${liveId}::bigint, ${shadowId}::bigint,
+    VALUES (${cityId}, ${instant(at)}, ${liveId}::bigint, ${shadowId}::bigint,
       ${JSON.stringify(short)}::jsonb)`);
 }
 

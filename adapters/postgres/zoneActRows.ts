@@ -2,7 +2,7 @@ import { type ActPlace, type ZoneAct, type ZoneActKind } from '../../domain/zone
 import { type Widening, wideningFor } from '../../domain/zones/widening';
 import { type Prisma } from '../../prisma/client/client';
 import { type Read } from '../../services/ports';
-import { type Database, msOf, sql, type Tx } from './database';
+import { type Database, instant, msOf, sql, type Tx } from './database';
 
 type Row = Omit<ZoneAct, 'createdAt' | 'until' | 'endedAt'> & {
   createdAt: Date;
@@ -102,10 +102,6 @@ export async function eraseAgedActs(db: Database, before: number, limit: number)
 
 function isInForce(now: number): Prisma.Sql {
   return sql`ended_at IS NULL AND until_at > ${instant(now)}`;
-}
-
-function instant(at: number): Prisma.Sql {
-  return sql`${new Date(at).toISOString()}::timestamptz`;
 }
 
 function actOf({ createdAt, until, endedAt, ...row }: Row): ZoneAct {

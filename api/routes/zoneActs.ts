@@ -44,6 +44,9 @@ const untilAt = instant
   .nullable()
   .default(null)
   .meta({ description: 'Instead of `minutes`: the end, at most a day away' });
+const hasOneEnd = (body: { minutes: number | null; untilAt: number | null }): boolean =>
+  (body.minutes === null) !== (body.untilAt === null);
+const ONE_END = 'must have minutes or untilAt';
 const stopBody = z
   .strictObject({
     minutes,
@@ -51,7 +54,7 @@ const stopBody = z
     reason: z.enum(STOP_REASONS).meta({ description: 'What merchants are told' }),
     why,
   })
-  .refine((body) => (body.minutes === null) !== (body.untilAt === null), 'must have minutes or untilAt');
+  .refine(hasOneEnd, ONE_END);
 const endBody = z.strictObject({ why });
 const widenBody = z
   .strictObject({
@@ -63,7 +66,7 @@ const widenBody = z
     }),
     why,
   })
-  .refine((body) => (body.minutes === null) !== (body.untilAt === null), 'must have minutes or untilAt');
+  .refine(hasOneEnd, ONE_END);
 const raiseBody = z.strictObject({
   bonusCents: z.int().min(1).max(MAX_BONUS_CENTS).meta({
     description: 'The new total bonus of each delivery. Where it is higher already, it stays',

@@ -3,13 +3,14 @@ import { decideRound } from '../../domain/matching/matcher';
 import type { MatchDelivery, MatchDriver, MatchPair, Round } from '../../domain/matching/round';
 import type { MatchWeights } from '../../domain/matching/weights';
 import type { Random } from '../../simulator/kit/random';
+import { answerOf, type AnswerShares } from '../../simulator/replay/answers';
 import type { DayCourier, DayOrder, Place } from '../../simulator/replay/day';
 import { travelMinutes } from '../../simulator/replay/timing';
 import type { PaidDay } from './day';
 import type { PlannedJob } from './judge';
 
 /** How couriers answer: the share that says no at once, and the share that lets an offer lapse. */
-export type Answers = { refuse: number; lapse: number; random: Random };
+export type Answers = AnswerShares & { random: Random };
 
 /** A day as it went. */
 export type PlayedDay = {
@@ -100,12 +101,11 @@ class Town {
     const courier = this.couriers.get(driverId);
     const asked = deliveryIds.flatMap((id) => this.waiting.get(id) ?? []);
     if (!courier) return;
-    const draw = this.answers?.random.next() ?? 1;
-    const { refuse, lapse } = this.answers ?? { refuse: 0, lapse: 0 };
-    if (draw < refuse) {
+    const answer = this.answers ? answerOf(this.answers.random.next(), this.answers) : 'accept';
+    if (answer === 'refuse') {
       this.played.refused += 1;
       for (const each of asked) each.notBefore[driverId] = null;
-    } else if (draw < refuse + lapse) {
+    } else if (answer === 'lapse') {
       this.played.lapsed += 1;
       courier.askedUntil = minute + OFFER_MINUTES;
       for (const each of asked) {

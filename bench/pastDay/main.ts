@@ -107,7 +107,7 @@ function parseWeights(text: string): WeightChanges {
 /** The service guarantees no pay, so none is to come. */
 function judgedDay({ cityId, date }: Options, rows: PastRows): PaidDay {
   const terms = {
-    targetMinutes: 40,
+    targetMinutes: MATCH_WEIGHTS.targetMs / 60_000,
     worstMinutes: WORST_MINUTES,
     payOrder: meanPay(rows.orders),
     payHour: 0,

@@ -1,6 +1,9 @@
 import { Client } from 'pg';
+import { readPolicy as readNewest } from '../../adapters/postgres/policyRows';
 import { distanceMeters, type Point, TRAVEL_MODEL } from '../../domain/geo/places';
-import { knownWeights, type WeightChanges } from '../../domain/matching/policies';
+import { type WeightChanges } from '../../domain/matching/policies';
+import { MATCH_WEIGHTS } from '../../domain/matching/weights';
+import type { Read, Statement } from '../../services/ports';
 import { UsageError } from '../../simulator/kit/arguments';
 import type { DayCourier, DayOrder, DayRestaurant, DayRules, Place } from '../../simulator/replay/day';
 
@@ -25,8 +28,6 @@ export type PastRows = {
   lapse: number;
 };
 
-/** What the service assumes for a visit, in minutes. */
-const VISIT_MINUTES = 4;
 const DAY_MINUTES = 1_440;
 /** A driver's first position may come a little after they begin. */
 const FIRST_FIX_MINUTES = 10;
@@ -67,12 +68,11 @@ export async function readPastDay(
  */
 export async function readPolicy(databaseUrl: string, name: string): Promise<WeightChanges> {
   return inSnapshot(databaseUrl, async (client) => {
-    const { rows } = await client.query<{ weights: unknown }>(
-      'SELECT weights FROM matching_policies WHERE name = $1 ORDER BY version DESC LIMIT 1',
-      [name],
-    );
-    if (!rows[0]) throw new UsageError(`there is no policy ${JSON.stringify(name)}`);
-    return knownWeights(rows[0].weights);
+    const read: Read = async <R extends Record<string, unknown>>({ text, values }: Statement) =>
+      (await client.query<R>(text, [...values])).rows;
+    const policy = await readNewest(read, { name, version: null });
+    if (!policy) throw new UsageError(`there is no policy ${JSON.stringify(name)}`);
+    return policy.weights;
   });
 }
 
@@ -124,8 +124,8 @@ async function readRules(client: Client, { cityId }: City): Promise<DayRules> {
   const speed = drivers === 0 ? TRAVEL_MODEL.metersPerMinute.CAR : meters / drivers;
   return {
     metersPerMinute: speed / TRAVEL_MODEL.detourFactor,
-    pickupServiceMinutes: VISIT_MINUTES,
-    dropoffServiceMinutes: VISIT_MINUTES,
+    pickupServiceMinutes: MATCH_WEIGHTS.pickupStopMs / 60_000,
+    dropoffServiceMinutes: MATCH_WEIGHTS.dropoffStopMs / 60_000,
   };
 }
 

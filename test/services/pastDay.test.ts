@@ -1,7 +1,7 @@
 /** A past day of a city, read from its rows and played again (docs/operations.md#try-other-weights). */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { happened } from '../../bench/pastDay/figures';
-import { type PastRows, readPastDay } from '../../bench/pastDay/read';
+import { type PastRows, readPastDay, readPolicy } from '../../bench/pastDay/read';
 import { dayIn } from '../../domain/money/workday';
 import { DeliveryScene } from '../support/deliveryScene';
 import { createDispatchWorld, type DispatchWorld, PICKUP } from '../support/dispatchWorld';
@@ -80,6 +80,15 @@ describe('a past day', () => {
     const figures = happened(rows);
     expect(figures).toMatchObject({ policy: 'happened', orders: 2, deliveredPct: 50, ordersPerTrip: 1 });
     expect(figures.clickToDoorAllMin).toBeGreaterThanOrEqual(45);
+  });
+
+  test('can be played by the newest version of a policy', async () => {
+    for (const version of [1, 2])
+      await world.db.matchingPolicy.create({
+        data: { name: 'bold', version, weights: { lateness: version }, who: 'olga', why: 'test' },
+      });
+    expect(await readPolicy(world.url, 'bold')).toEqual({ lateness: 2 });
+    await expect(readPolicy(world.url, 'meek')).rejects.toThrow('there is no policy "meek"');
   });
 
   test('of another city, or without orders, is refused', async () => {

@@ -1,4 +1,5 @@
 import { UsageError } from '../../simulator/kit/arguments';
+import { matchingVariables } from '../../simulator/kit/environment';
 import { readSettings, type Settings } from '../../settings';
 import { benchEnvironment } from '../service';
 import type { NoticeSink } from './noticeSink';
@@ -32,7 +33,7 @@ export function eveningEnvironment(
       LOST_AFTER_NO_PROGRESS_MINUTES: unscaled(5, LONGEST_MINUTES),
       ...given,
     }),
-    ...(isMatching ? { ENABLE_BATCH_MATCHING: 'true', BATCH_MATCHING_ROLLOUT: '100' } : {}),
+    ...matchingVariables(isMatching ? 100 : 0),
     TIME_SCALE: String(timeScale),
     LOG_LEVEL: 'warn',
     SLACK_WEBHOOK_URL: sink.chatUrl,

@@ -1,4 +1,5 @@
 import type { ClockSkew, FleetBehaviour } from '../../simulator/demo/world';
+import { matchingVariables } from '../../simulator/kit/environment';
 import type { AfterAccept } from '../../simulator/people/driver';
 import { hostileEnvironment } from '../hostile/settings';
 
@@ -54,9 +55,7 @@ export const CHAOS_SKEW: ClockSkew = { every: 4, mostMs: 600_000 };
 export function chaosEnvironment(given: NodeJS.ProcessEnv, matchingPercent: number): NodeJS.ProcessEnv {
   return {
     ...hostileEnvironment(given),
-    ...(matchingPercent > 0
-      ? { ENABLE_BATCH_MATCHING: 'true', BATCH_MATCHING_ROLLOUT: String(matchingPercent) }
-      : {}),
+    ...matchingVariables(matchingPercent),
     TIME_SCALE: String(CHAOS_TIME_SCALE),
     OFFER_EXPIRATION_SECONDS: String(OFFER_SECONDS),
     SEARCH_BACKOFF_SECONDS: String(SEARCH_BACKOFF_SECONDS),

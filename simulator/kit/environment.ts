@@ -55,3 +55,8 @@ function simulatorSettings(values: z.output<typeof SIMULATOR>): SimulatorSetting
     tokens: { localKey: values.JWT_LOCAL_KEY, issuer: values.JWT_ISSUER, audience: values.JWT_AUDIENCE },
   };
 }
+
+/** The variables of a service whose cities are matched, for this percent of the deliveries; none for 0. */
+export function matchingVariables(percent: number): NodeJS.ProcessEnv {
+  return percent > 0 ? { ENABLE_BATCH_MATCHING: 'true', BATCH_MATCHING_ROLLOUT: String(percent) } : {};
+}

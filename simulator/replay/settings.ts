@@ -1,3 +1,4 @@
+import { matchingVariables } from '../kit/environment';
 import type { DayRules } from './day';
 
 /** The longest time between two positions of a courier. It is well within the service's freshness limit. */
@@ -45,7 +46,7 @@ export function serviceEnvironment(
     RATE_LIMIT_AVAILABILITY_PER_MINUTE: '1000000',
     LOG_LEVEL: 'warn',
     ...given,
-    ...(isMatching ? { ENABLE_BATCH_MATCHING: 'true', BATCH_MATCHING_ROLLOUT: '100' } : {}),
+    ...matchingVariables(isMatching ? 100 : 0),
     TIME_SCALE: String(speed),
   };
 }

@@ -18,14 +18,13 @@ import { outboxBacklog } from '../adapters/postgres/outbox';
 import { readLatestHealth } from '../adapters/postgres/zoneHealthRows';
 import { createTemporalClock, requireTemporalTime } from '../adapters/temporal/temporalClock';
 import { createProcessLog } from '../adapters/processLog';
-import { createFeatureClient } from '../adapters/openfeature/featureClient';
 import { createFeatureChangeChannel } from '../adapters/redis/featureChangeChannel';
 import { FOLLOWING_PRIMARY } from '../adapters/redis/primary';
 import { dataConverterOf } from '../adapters/temporal/payloadCodec';
 import { PositionArchive } from '../adapters/redis/positionArchive';
 import { createAnnouncedIntervals } from '../adapters/redis/sweepIntervals';
 import { composeRelayedServices, startFeatures } from '../services/compose';
-import { createFeatureService } from '../services/features/featureService';
+import { createFeatureSwitch } from '../services/features/featureService';
 import { createReadiness } from '../services/readiness';
 import type { NoticeChannels } from '../services/noticeChannels';
 import { readSettings, startFailure } from '../settings';
@@ -148,15 +147,7 @@ async function main(): Promise<void> {
     client,
     dispatcher,
     features,
-    featureService: createFeatureService({
-      db,
-      registry: features,
-      changeChannel,
-      client: createFeatureClient(features),
-      clock,
-      log,
-      notifyRelay,
-    }),
+    featureSwitch: createFeatureSwitch({ db, registry: features, changeChannel, clock, log, notifyRelay }),
     presence,
     services,
     clock,

@@ -42,7 +42,7 @@ export type SweepsDeps = {
   client: Client;
   dispatcher: Dispatcher;
   features: FeatureRegistry;
-  featureService: Pick<FeatureService, 'put'>;
+  featureSwitch: Pick<FeatureService, 'put'>;
   presence: PresenceActivities;
   services: Pick<
     Services,
@@ -141,19 +141,11 @@ function matchingNetSweep({ db, features, dispatcher, clock, settings, log }: Sw
   });
 }
 
-function guardRails({
-  db,
-  features,
-  featureService,
-  services,
-  clock,
-  settings,
-  log,
-}: SweepsDeps): GuardRails {
+function guardRails({ db, features, featureSwitch, services, clock, settings, log }: SweepsDeps): GuardRails {
   return createGuardRails({
     db,
     registry: features,
-    features: featureService,
+    features: featureSwitch,
     policies: services.matchPolicies,
     clock,
     settings: settings.guardRails,

@@ -24,11 +24,12 @@ import { countToggle } from './featureMetrics';
 import { type FeatureChangeChannel, type FeatureRegistry, type FeatureRow } from './featureRegistry';
 import { type Clock, type Log } from '../ports';
 
-export type FeatureServiceDeps = {
+export type FeatureServiceDeps = FeatureSwitchDeps & { client: Pick<Client, 'getBooleanDetails'> };
+
+export type FeatureSwitchDeps = {
   db: Database;
   registry: FeatureRegistry;
   changeChannel: Pick<FeatureChangeChannel, 'publish'>;
-  client: Pick<Client, 'getBooleanDetails'>;
   clock: Clock;
   log: Pick<Log, 'warn'>;
   /** Called after a commit that wrote to the outbox. */
@@ -109,9 +110,16 @@ export function createFeatureService(deps: FeatureServiceDeps): FeatureService {
           ) ?? [],
       );
     },
+    ...createFeatureSwitch(deps),
+    evaluate: (feature, subject) => evaluate(deps, feature, subject),
+  };
+}
+
+/** For processes that switch features and answer no questions about them: these are for OpenFeature. */
+export function createFeatureSwitch(deps: FeatureSwitchDeps): Pick<FeatureService, 'put'> {
+  return {
     put: (feature, { after, ...override }, by, correlationId) =>
       put(deps, feature, { override: ordered(override), after, by, correlationId }),
-    evaluate: (feature, subject) => evaluate(deps, feature, subject),
   };
 }
 
@@ -122,7 +130,7 @@ type Asked = {
   correlationId: string;
 };
 
-async function put(deps: FeatureServiceDeps, name: string, asked: Asked): Promise<FeatureAnswer> {
+async function put(deps: FeatureSwitchDeps, name: string, asked: Asked): Promise<FeatureAnswer> {
   const environment = deps.registry.environment(name);
   if (environment === null) return { outcome: 'notFound' };
   const { feature, state } = environment;
@@ -213,7 +221,7 @@ async function messageOf(tx: Tx, { feature, enabled, percent, cities }: FeatureR
 
 /** Applies the change in this process and publishes it to the others. */
 function spread(
-  { registry, changeChannel, log, notifyRelay }: FeatureServiceDeps,
+  { registry, changeChannel, log, notifyRelay }: FeatureSwitchDeps,
   environment: FeatureSetting,
   before: FeatureOverride,
   row: FeatureRow,
@@ -234,7 +242,7 @@ function spread(
 
 /** Applies the current PostgreSQL settings to this process as well. */
 async function readReported(
-  { db, registry }: FeatureServiceDeps,
+  { db, registry }: FeatureSwitchDeps,
   features: readonly FeatureName[],
 ): Promise<FeatureRow[]> {
   const asOf = registry.taken();
@@ -244,7 +252,7 @@ async function readReported(
 }
 
 function reportOf(
-  { registry, clock }: FeatureServiceDeps,
+  { registry, clock }: FeatureSwitchDeps,
   feature: FeatureName,
   history: readonly FeatureRow[],
 ): FeatureReport | null {

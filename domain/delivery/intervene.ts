@@ -17,7 +17,7 @@ import { type Answer, type AssignmentFacts, illegalMove, refuse, type Refusal } 
 import { requeue } from './escalate';
 import { type EventOf } from './events';
 import { canMove, isBeforePickup, isClosed } from './status';
-import { isWaiting } from './waiting';
+import { isSearching, isWaiting } from './waiting';
 
 // ---- assigning by hand ----
 
@@ -166,9 +166,11 @@ export function raisePay(changes: ChangeSet, { bonusCents, why, onlyWaiting }: E
 
 /** A running search continues at once: drivers who rejected the delivery may be asked again at the new pay. */
 function raiseBonus(changes: ChangeSet, bonusCents: number, why: string): void {
-  const { status, heldReason, payCents } = changes.delivery;
-  const isSearched = status === 'SEARCHING' && heldReason === null;
-  changes.setDelivery({ bonusCents, ...(isSearched ? { searchAgainAt: changes.now } : {}) });
+  const { payCents } = changes.delivery;
+  changes.setDelivery({
+    bonusCents,
+    ...(isSearching(changes.delivery) ? { searchAgainAt: changes.now } : {}),
+  });
   changes.note('pay_raised', { why, detail: { bonusCents } });
   callRound(changes);
   const active = changes.activeAssignment();
@@ -206,10 +208,9 @@ export function resumeSearch(changes: ChangeSet, { why }: EventOf<'resumeSearch'
  * driver is asked, or where ops are to decide, nothing changes: every search reads how far it reaches.
  */
 export function searchFarther(changes: ChangeSet, { radiusMeters, why }: EventOf<'searchFarther'>): Answer {
-  const { deliveryId, status, heldReason, searchAgainAt } = changes.delivery;
+  const { deliveryId, searchAgainAt } = changes.delivery;
   if (!isWaiting(changes.delivery, changes.now)) return illegalMove(changes.delivery, 'search farther');
-  const isSearched = status === 'SEARCHING' && heldReason === null;
-  if (isSearched && (searchAgainAt === null || searchAgainAt > changes.now)) {
+  if (isSearching(changes.delivery) && (searchAgainAt === null || searchAgainAt > changes.now)) {
     changes.setDelivery({ searchAgainAt: changes.now });
     changes.note('search_widened', { why, detail: { radiusMeters } });
     callRound(changes);

@@ -23,6 +23,7 @@ import { type EventOf, type FreedDriver, type Inconclusive, type SearchOutcome }
 import { isShown, type OfferFacts, type OfferKind, type TripSeat } from './offer';
 import { isClosed } from './status';
 import { startClock } from './unassignedClock';
+import { isSearching } from './waiting';
 
 /**
  * Applies the result of a search, which was made without a lock. Drivers who were taken in the meantime are left
@@ -258,8 +259,8 @@ function waitForRound(
  */
 export function readAgain(changes: ChangeSet): Answer {
   const { now, limits, delivery } = changes;
-  const { status, heldReason, searchAgainAt } = delivery;
-  if (status !== 'SEARCHING' || heldReason !== null || searchAgainAt === null) return NOTED;
+  const { searchAgainAt } = delivery;
+  if (!isSearching(delivery) || searchAgainAt === null) return NOTED;
   if (searchAgainAt > now + limits.matchingNetMs) changes.setDelivery({ searchAgainAt: now });
   return NOTED;
 }

@@ -11,6 +11,7 @@ import { type DecisionContext } from './decisionContext';
 import { type Decision, type DeliveryState } from './deliveryState';
 import { type DeliveryEvent, type EventOf, type IncomingEvent } from './events';
 import { liveMates, MAX_TRIP_SEATS, type OfferFacts } from './offer';
+import { isSearching } from './waiting';
 
 /** One delivery as it was read under lock, what happens to it, and in what context. */
 export type TripPart<Event extends DeliveryEvent = DeliveryEvent> = {
@@ -101,8 +102,9 @@ function whoGoAlong({ state, event: { search } }: Looking, others: readonly Look
 }
 
 function goesAlong({ state: { delivery }, event: { search } }: Looking, driverId: string): boolean {
-  const isWaiting = delivery.status === 'SEARCHING' && delivery.heldReason === null;
-  return isWaiting && search.offersOn && search.chosen.some((chosen) => chosen.driverId === driverId);
+  return (
+    isSearching(delivery) && search.offersOn && search.chosen.some((chosen) => chosen.driverId === driverId)
+  );
 }
 
 /** Their offers end at the same time, and the first one shows all. */

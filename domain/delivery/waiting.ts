@@ -26,6 +26,11 @@ export function isWaiting({ status, searchAt }: Waiting, now: number): boolean {
   }
 }
 
+/** Its search goes on by itself: no driver is asked, and ops are not to decide. */
+export function isSearching({ status, heldReason }: Pick<DeliveryFacts, 'status' | 'heldReason'>): boolean {
+  return status === 'SEARCHING' && heldReason === null;
+}
+
 /** In ms, over all its searches. Before its first search: since that was due. */
 export function waitedMs(
   { status, searchAt, clock }: Waiting & Pick<DeliveryFacts, 'clock'>,

@@ -14,6 +14,7 @@ import { type ApiWorld, createApiWorld, driver, merchant } from '../support/apiW
 import { requiredVariable } from '../support/database';
 import { CITY, MERCHANT, PICKUP } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
+import { IDLE_DISPATCHER } from '../support/idleDispatcher';
 
 /** `npm run bench -- lifecycle` counts the same under load, with what runs besides. */
 const MOST_TRANSACTIONS = 18;
@@ -62,18 +63,11 @@ async function counted(): Promise<Counts> {
 function receivers(): MessageHandler {
   const { postgres, map, deps, leasing } = world;
   const dispatcher: Dispatcher = {
+    ...IDLE_DISPATCHER,
     startDelivery: async (deliveryId, correlationId) => {
       const event = { kind: 'lookForDriver', freed: null } as const;
       await world.activities.lookForDriver({ deliveryId, correlationId, at: Date.now(), event });
     },
-    signalDriverLeft: async () => {},
-    signalDriverRescued: async () => {},
-    signalOfferWithdrawn: async () => {},
-    wake: async () => {},
-    endAvailabilityLater: async () => {},
-    sendCommand: async () => null,
-    propose: async () => {},
-    callRound: async () => {},
   };
   const services = composeServices({
     postgres,

@@ -13,6 +13,7 @@ import {
 import type { MatchDelivery, MatchDriver, RoundInput } from '../../domain/matching/round';
 import { compareRounds } from '../../domain/matching/shadow';
 import { MATCH_WEIGHTS, type MatchWeights } from '../../domain/matching/weights';
+import { matchDelivery, matchDriver } from '../support/matchedStreet';
 
 const MINUTE = 60_000;
 const NOW = Date.UTC(2026, 4, 1, 18);
@@ -65,33 +66,10 @@ describe('the policy in force', () => {
 });
 
 type Place = number;
-const delivery = (deliveryId: string, change: Partial<MatchDelivery<Place>> = {}): MatchDelivery<Place> => ({
-  deliveryId,
-  pickup: { key: `shop of ${deliveryId}`, place: 0 },
-  dropoff: { key: `door of ${deliveryId}`, place: 8 },
-  parcelSize: 'SMALL',
-  placedAt: NOW - 10 * MINUTE,
-  readyAt: NOW,
-  windowTo: null,
-  waitingSince: NOW - 10 * MINUTE,
-  level: 0,
-  payCents: 1_000,
-  notBefore: {},
-  ...change,
-});
-const driver = (driverId: string, change: Partial<MatchDriver<Place>> = {}): MatchDriver<Place> => ({
-  driverId,
-  vehicle: 'CAR',
-  freeAt: NOW,
-  place: 0,
-  room: 1,
-  shiftEndsAt: null,
-  idleSince: null,
-  earnedCents: 0,
-  guaranteedCents: null,
-  acceptOdds: 0.9,
-  ...change,
-});
+const delivery = (deliveryId: string, change: Partial<MatchDelivery<Place>> = {}): MatchDelivery<Place> =>
+  matchDelivery(NOW, deliveryId, change);
+const driver = (driverId: string, change: Partial<MatchDriver<Place>> = {}): MatchDriver<Place> =>
+  matchDriver(NOW, driverId, { acceptOdds: 0.9, ...change });
 
 function compared(
   input: Pick<RoundInput<Place>, 'deliveries' | 'drivers'>,

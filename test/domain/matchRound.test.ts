@@ -4,6 +4,7 @@ import { explainRound } from '../../domain/matching/explainRound';
 import { decideRound } from '../../domain/matching/matcher';
 import type { MatchDelivery, MatchDriver, Round, RoundInput } from '../../domain/matching/round';
 import { MATCH_WEIGHTS, type MatchWeights } from '../../domain/matching/weights';
+import { matchDelivery, matchDriver } from '../support/matchedStreet';
 
 const MINUTE = 60_000;
 const NOW = Date.UTC(2026, 4, 1, 18);
@@ -11,33 +12,10 @@ const NOW = Date.UTC(2026, 4, 1, 18);
 type Place = number;
 const at = (minutes: number): number => NOW + minutes * MINUTE;
 
-const delivery = (deliveryId: string, change: Partial<MatchDelivery<Place>> = {}): MatchDelivery<Place> => ({
-  deliveryId,
-  pickup: { key: `shop of ${deliveryId}`, place: 0 },
-  dropoff: { key: `door of ${deliveryId}`, place: 8 },
-  parcelSize: 'SMALL',
-  placedAt: at(-10),
-  readyAt: NOW,
-  windowTo: null,
-  waitingSince: at(-10),
-  level: 0,
-  payCents: 1_000,
-  notBefore: {},
-  ...change,
-});
-const driver = (driverId: string, change: Partial<MatchDriver<Place>> = {}): MatchDriver<Place> => ({
-  driverId,
-  vehicle: 'CAR',
-  freeAt: NOW,
-  place: 0,
-  room: 1,
-  shiftEndsAt: null,
-  idleSince: null,
-  earnedCents: 0,
-  guaranteedCents: null,
-  acceptOdds: 1,
-  ...change,
-});
+const delivery = (deliveryId: string, change: Partial<MatchDelivery<Place>> = {}): MatchDelivery<Place> =>
+  matchDelivery(NOW, deliveryId, change);
+const driver = (driverId: string, change: Partial<MatchDriver<Place>> = {}): MatchDriver<Place> =>
+  matchDriver(NOW, driverId, change);
 const travel = (from: Place, to: Place): number => Math.abs(from - to) * MINUTE;
 const roundOf = (
   deliveries: MatchDelivery<Place>[],

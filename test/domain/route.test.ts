@@ -2,28 +2,17 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { planRoute, type RouteJob, type PlannedStop, type RouteModel } from '../../domain/driver/route';
-import type { Point } from '../../domain/geo/places';
+import { onStreet, streetJob, streetMs } from '../support/streetJob';
 
 const MINUTE = 60_000;
 const VISIT = 2 * MINUTE;
 const NOW = 1_700_000_000_000;
-const at = (lng: number): Point => ({ lat: 0, lng });
-/** A minute from one place to the next. */
-const travelMs = (from: Point, to: Point): number => Math.abs(from.lng - to.lng) * MINUTE;
+const at = onStreet;
+const travelMs = streetMs;
 const modelAt = (now: number): RouteModel => ({ now, travelMs, visitMs: VISIT, maxExtraMs: 10 * MINUTE });
 
-const job = (deliveryId: string, from: number, to: number, given: Partial<RouteJob> = {}): RouteJob => ({
-  deliveryId,
-  status: 'ASSIGNED',
-  readyAt: NOW,
-  windowTo: null,
-  arrivedAt: null,
-  pickedUpAt: null,
-  pickup: at(from),
-  dropoff: at(to),
-  meeting: null,
-  ...given,
-});
+const job = (deliveryId: string, from: number, to: number, given: Partial<RouteJob> = {}): RouteJob =>
+  streetJob(NOW, deliveryId, [from, to], given);
 const onBoard = (deliveryId: string, from: number, to: number, given: Partial<RouteJob> = {}): RouteJob =>
   job(deliveryId, from, to, { status: 'PICKED_UP', pickedUpAt: NOW, ...given });
 const plan = (jobs: readonly RouteJob[], place: number | null = 0, capacity = 3, now = NOW): PlannedStop[] =>

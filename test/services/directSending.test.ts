@@ -22,6 +22,7 @@ import { SentMarks } from '../../services/outbox/sentMarks';
 import type { Message } from '../../domain/notices/message';
 import { freshDatabase, type FreshDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
+import { emitOf, nameOf, syncOf } from '../support/outboxMessages';
 
 let database: FreshDatabase;
 const relays: Pick<Relay, 'stop'>[] = [];
@@ -37,16 +38,7 @@ afterEach(async () => {
   await database.db.outboxMessage.deleteMany();
 });
 
-const emitOf = (deliveryId: string): Message => ({
-  kind: 'emit',
-  emits: [{ rooms: ['room'], event: 'DELIVERY_ASSIGNED', body: { deliveryId, driverId: 'driver' } }],
-});
-const sync = (driverId: string): Message => ({ kind: 'syncDriver', driverId });
-const nameOf = (message: Message): string => {
-  if (message.kind === 'syncDriver') return message.driverId;
-  const [emit] = message.kind === 'emit' ? message.emits : [];
-  return emit?.event === 'DELIVERY_ASSIGNED' ? emit.body.deliveryId : message.kind;
-};
+const sync = syncOf;
 
 type Process = { relay: Relay; heard: string[] };
 
@@ -394,8 +386,13 @@ describe('marks', () => {
     marks.add(1n, { isUrgent: false, whenMarked: () => undefined });
     await marks.stop();
     const before = tries;
-    marks.add(2n, { isUrgent: true, whenMarked: () => undefined });
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    jest.useFakeTimers();
+    try {
+      marks.add(2n, { isUrgent: true, whenMarked: () => undefined });
+      await jest.advanceTimersByTimeAsync(30);
+    } finally {
+      jest.useRealTimers();
+    }
     expect(tries).toBe(before);
   });
 

@@ -12,6 +12,7 @@ import type { MessageHandler } from '../../services/outbox/sending';
 import type { Message } from '../../domain/notices/message';
 import { freshDatabase, type FreshDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
+import { emitOf, nameOf, syncOf } from '../support/outboxMessages';
 
 let database: FreshDatabase;
 const relays: Pick<Relay, 'stop'>[] = [];
@@ -27,17 +28,8 @@ afterEach(async () => {
   await database.db.outboxMessage.deleteMany();
 });
 
-const emitOf = (deliveryId: string): Message => ({
-  kind: 'emit',
-  emits: [{ rooms: ['room'], event: 'DELIVERY_ASSIGNED', body: { deliveryId, driverId: 'driver' } }],
-});
-const sync = (driverId: string): Message => ({ kind: 'syncDriver', driverId });
+const sync = syncOf;
 const start = (deliveryId: string): Message => ({ kind: 'startDelivery', deliveryId });
-const nameOf = (message: Message): string => {
-  if (message.kind === 'syncDriver') return message.driverId;
-  const [emit] = message.kind === 'emit' ? message.emits : [];
-  return emit?.event === 'DELIVERY_ASSIGNED' ? emit.body.deliveryId : JSON.stringify(message);
-};
 
 /** A relay that tells nobody but us. `act` may fail. */
 function relay(act: (name: string) => Promise<void> = async () => {}): {

@@ -4,35 +4,19 @@ import { decideRound } from '../../domain/matching/matcher';
 import type { MatchDelivery, MatchDriver } from '../../domain/matching/round';
 import { MATCH_WEIGHTS } from '../../domain/matching/weights';
 import { RecentProposals } from '../../services/matching/recentProposals';
+import { matchDelivery, matchDriver } from '../support/matchedStreet';
 
 const MINUTE = 60_000;
 const START = 1_800_000_000_000;
 
-const delivery = (deliveryId: string): MatchDelivery<number> => ({
-  deliveryId,
-  pickup: { key: deliveryId, place: 0 },
-  dropoff: { key: deliveryId, place: 5 },
-  parcelSize: 'SMALL',
-  placedAt: START - 10 * MINUTE,
-  readyAt: START - 5 * MINUTE,
-  windowTo: null,
-  waitingSince: START - 10 * MINUTE,
-  level: 0,
-  payCents: 1_000,
-  notBefore: {},
-});
-const driver = (driverId: string, place: number): MatchDriver<number> => ({
-  driverId,
-  vehicle: 'CAR',
-  freeAt: START,
-  place,
-  room: 1,
-  shiftEndsAt: null,
-  idleSince: null,
-  earnedCents: 0,
-  guaranteedCents: null,
-  acceptOdds: 1,
-});
+const delivery = (deliveryId: string): MatchDelivery<number> =>
+  matchDelivery(START, deliveryId, {
+    pickup: { key: deliveryId, place: 0 },
+    dropoff: { key: deliveryId, place: 5 },
+    readyAt: START - 5 * MINUTE,
+  });
+const driver = (driverId: string, place: number): MatchDriver<number> =>
+  matchDriver(START, driverId, { place });
 
 /** Rounds of a city where each delivery refuses whom it is proposed. */
 function city() {

@@ -6,6 +6,7 @@ import { composeRelayedServices } from '../../services/compose';
 import type { Dispatcher, NewOrder, Notifier } from '../../services/ports';
 import { CITY, createDispatchWorld, type DispatchWorld, MERCHANT, PICKUP } from '../support/dispatchWorld';
 import { eventually } from '../support/eventually';
+import { IDLE_DISPATCHER } from '../support/idleDispatcher';
 
 let world: DispatchWorld;
 beforeAll(async () => {
@@ -19,15 +20,8 @@ const nobody: Notifier = { channel: 'log', notify: async () => 'not_needed' };
 test('a workflow is started with what the process that took its order knows', async () => {
   const started: (NewOrder | undefined)[] = [];
   const dispatcher: Dispatcher = {
+    ...IDLE_DISPATCHER,
     startDelivery: async (_deliveryId, _correlationId, order) => void started.push(order),
-    signalDriverLeft: async () => {},
-    signalDriverRescued: async () => {},
-    signalOfferWithdrawn: async () => {},
-    wake: async () => {},
-    endAvailabilityLater: async () => {},
-    sendCommand: async () => null,
-    propose: async () => {},
-    callRound: async () => {},
   };
   const { postgres, map, deps } = world;
   const { services, relay } = composeRelayedServices({

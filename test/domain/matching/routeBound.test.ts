@@ -3,10 +3,11 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { RouteStop } from '../../../domain/matching/insertion';
 import { RouteBound } from '../../../domain/matching/routeBound';
-import type { MatchDelivery, MatchDriver, MatchRoute } from '../../../domain/matching/round';
+import type { MatchDelivery, MatchRoute } from '../../../domain/matching/round';
 import { tripInRoute } from '../../../domain/matching/tripInRoute';
 import { tripOf } from '../../../domain/matching/trips';
 import { MATCH_WEIGHTS } from '../../../domain/matching/weights';
+import { matchDriver } from '../../support/matchedStreet';
 
 const MINUTE = 60_000;
 const NOW = 1_700_000_000_000;
@@ -56,18 +57,7 @@ describe('the bound of a route', () => {
         }),
         fc.record({ from: fc.nat(20), to: fc.nat(20), ready: fc.nat(30) }),
         (stops, { place, free, capacity, extra }, { from, to, ready }) => {
-          const driver: MatchDriver<number> = {
-            driverId: 'kim',
-            vehicle: 'CAR',
-            freeAt: NOW + free * MINUTE,
-            place,
-            room: 1,
-            shiftEndsAt: null,
-            idleSince: null,
-            earnedCents: 0,
-            guaranteedCents: null,
-            acceptOdds: 1,
-          };
+          const driver = matchDriver(NOW, 'kim', { freeAt: NOW + free * MINUTE, place });
           const route: MatchRoute<number> = { stops, capacity, maxExtraMs: extra * MINUTE };
           const delivery: MatchDelivery<number> = {
             deliveryId: 'new',

@@ -2,32 +2,23 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { planRoute, type RouteJob, type RouteModel, type WorkingDriver } from '../../../domain/driver/route';
-import { type Point, stopAt } from '../../../domain/geo/places';
+import { stopAt } from '../../../domain/geo/places';
 import { fitIntoRoute, openRoute } from '../../../domain/matching/routeFit';
+import { onStreet, streetJob, streetMs } from '../../support/streetJob';
 
 const MINUTE = 60_000;
 const VISIT = 2 * MINUTE;
 const NOW = 1_700_000_000_000;
-const at = (lng: number): Point => ({ lat: 0, lng });
-const travelMs = (from: Point, to: Point): number => Math.abs(from.lng - to.lng) * MINUTE;
+const at = onStreet;
+const travelMs = streetMs;
 const model = (maxExtraMinutes = 10): RouteModel => ({
   now: NOW,
   travelMs,
   visitMs: VISIT,
   maxExtraMs: maxExtraMinutes * MINUTE,
 });
-const job = (deliveryId: string, from: number, to: number, given: Partial<RouteJob> = {}): RouteJob => ({
-  deliveryId,
-  status: 'ASSIGNED',
-  readyAt: NOW,
-  windowTo: null,
-  arrivedAt: null,
-  pickedUpAt: null,
-  pickup: at(from),
-  dropoff: at(to),
-  meeting: null,
-  ...given,
-});
+const job = (deliveryId: string, from: number, to: number, given: Partial<RouteJob> = {}): RouteJob =>
+  streetJob(NOW, deliveryId, [from, to], given);
 const onBoard = (deliveryId: string, from: number, to: number): RouteJob =>
   job(deliveryId, from, to, { status: 'PICKED_UP', pickedUpAt: NOW });
 const more = (from: number, to: number, readyIn = 0) => ({

@@ -54,7 +54,7 @@ const LOOKED_AT_MORE = 500;
 
 /**
  * Candidates come from the live map and PostgreSQL, without locks, because the hold rereads them.
- * @param proposal the driver to look at, alone; as any other search where the city's matching has been switched off
+ * @param proposal the driver to look at, alone; ignored where the city's matching has been switched off
  * @returns null if the delivery is not searching
  * @throws ImpossibleEvent if the delivery has no row or no stops
  */
